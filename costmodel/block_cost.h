@@ -1,0 +1,54 @@
+#pragma once
+
+#include "costmodel/blocks.h"
+#include "costmodel/kernel_cost.h"
+#include "costmodel/links.h"
+#include "costmodel/pass_cost.h"
+#include "costmodel/scenario.h"
+
+namespace paraplan {
+
+// Groups of one layout, as the collectives of its blocks see them.
+struct GroupPlacements {
+  GroupPlacement tensor, context, data;
+  bool operator==(const GroupPlacements&) const = default;
+};
+
+// Price and memory of one block in one layout; all a stage needs of it.
+struct BlockCost {
+  PassCost forward;
+  PassCost backward;        // without recompute and gathers
+  PassCost attention_core;  // its forward ops alone: selective recompute
+  PassCost gather;          // ZeRO-3: all weights, one direction
+  PassCost reduce;          // ZeRO-3: gradients of one micro-batch to their owners
+  double parameters = 0;    // on this rank, before ZeRO
+  double weights = 0;       // number of weight tensors
+  double saved_bytes = 0, attention_core_bytes = 0, input_bytes = 0, transient_bytes = 0;
+};
+
+// Prices the ops of blocks: kernels on the device, collectives on the links, launches on the host.
+class BlockPricer {
+ public:
+  explicit BlockPricer(const Scenario& scenario);
+
+  BlockCost price(const Block& block, const GroupPlacements& groups, const Layout& layout) const;
+
+  const KernelCost& kernels() const { return kernels_; }
+  const Links& links() const { return links_; }
+
+ private:
+  // `gemm_s`: device time of the GEMM a collective may hide behind.
+  PassCost price(const Op& op, const GroupPlacements& groups, double launch_s, double gemm_s) const;
+  double collective_seconds(const Op& op, const GroupPlacements& groups, double gemm_s) const;
+  PassCost sum(const std::vector<Op>& ops, const GroupPlacements& groups, double launch_s,
+               bool core_only) const;
+  PassCost gather(const Block& block, const GroupPlacements& groups, const Layout& layout) const;
+  PassCost reduce(const Block& block, const GroupPlacements& groups) const;
+  PassCost queue(double host_s, double device_s, TimeCategory category) const;
+
+  const Scenario& scenario_;
+  KernelCost kernels_;
+  Links links_;
+};
+
+}  // namespace paraplan

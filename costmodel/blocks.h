@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+
+#include "costmodel/hardware_profile.h"
+#include "costmodel/model_spec.h"
+#include "costmodel/op.h"
+#include "costmodel/software_profile.h"
+
+namespace paraplan {
+
+// What the shapes of a block depend on.
+struct BlockShape {
+  int64_t micro_batch = 1;  // B
+  int64_t seq_length = 1;   // global
+  int64_t tensor = 1;       // m
+  int64_t context = 1;
+  bool sequence_parallel = false;
+  Precision precision = Precision::fp16;
+
+  int64_t tokens() const { return micro_batch * (seq_length / context); }  // rows of the GEMMs
+  bool operator==(const BlockShape&) const = default;
+};
+
+// One transformer layer.
+Block transformer_layer(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape);
+
+// Word, position and segment embeddings, and their dropout: the start of the first stage.
+Block embedding_block(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape);
+
+// Final norm, output projection and loss (and BERT's heads): the end of the last stage. `owns_tied_weight`: a
+// separate copy of the tied word embedding lives here (pipeline > 1).
+Block head_block(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape,
+                 bool owns_tied_weight);
+
+// Bytes of the logits of one micro-batch on one rank, per byte of element: (B*T, V/m).
+double logits_elements(const ModelSpec& model, const BlockShape& shape);
+
+// FLOPs of forward and backward of one sample in GEMMs and attention, without recompute: the numerator of
+// MFU.
+double model_flop_per_sample(const ModelSpec& model, int64_t seq_length);
+
+}  // namespace paraplan

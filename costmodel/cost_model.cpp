@@ -1,0 +1,205 @@
+#include "costmodel/cost_model.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "costmodel/memory_model.h"
+#include "costmodel/step_plan.h"
+#include "costmodel/step_tail.h"
+
+namespace paraplan {
+namespace {
+
+constexpr double kSecondsPerHour = 3600;
+
+struct StageSums {
+  double busy_s = 0;  // one micro-batch, all chunks
+  PassCost passes;
+};
+
+StageSums sums_of(const StepPlan& plan, int64_t stage) {
+  StageSums sums;
+  for (size_t i = static_cast<size_t>(stage); i < plan.passes.size();
+       i += static_cast<size_t>(plan.times.pipeline)) {
+    sums.busy_s += plan.times.forward_s[i] + plan.times.backward_s[i];
+    sums.passes = sums.passes + plan.passes[i].forward + plan.passes[i].backward;
+  }
+  return sums;
+}
+
+// The step's time on the busiest stage, by category, up to the end of the pipeline.
+Breakdown pipeline_breakdown(const Scenario& scenario, const StepPlan& plan, double end_s) {
+  StageSums pacing;
+  for (int64_t s = 0; s < plan.times.pipeline; ++s) {
+    StageSums sums = sums_of(plan, s);
+    if (sums.busy_s > pacing.busy_s) pacing = std::move(sums);
+  }
+  const auto count = static_cast<double>(plan.micro_batches);
+  Breakdown parts = pacing.passes.device;
+  const double host_batches = scenario.software.host.micro_batch_s * scenario.hardware.host.launch_scale *
+                              static_cast<double>(plan.times.virtual_stages);
+  // A runtime that spreads the work evenly takes less than the whole of its busiest stage.
+  const double spread = std::min(1.0, (pacing.busy_s - host_batches) / parts.total());
+  parts *= spread;
+  parts[TimeCategory::host] += pacing.busy_s - host_batches - parts.total();
+  parts[TimeCategory::other] += host_batches;
+  parts *= count;
+  const double idle = std::max(0.0, end_s - pacing.busy_s * count);
+  double sends = 0;
+  for (size_t i = 0; i < plan.passes.size(); ++i)
+    sends += plan.times.send_forward_s[i] + plan.times.send_backward_s[i];
+  if (plan.times.blocking_sends) sends *= std::max(1.0, count / static_cast<double>(plan.times.pipeline));
+  parts[TimeCategory::pipeline_communication] = std::min(idle, sends);
+  parts[TimeCategory::bubble] = idle - parts[TimeCategory::pipeline_communication];
+  return parts;
+}
+
+StageMemoryInput memory_input(const StepPlan& plan, const Layout& layout, int64_t stage) {
+  StageMemoryInput input;
+  for (size_t i = static_cast<size_t>(stage); i < plan.contents.size();
+       i += static_cast<size_t>(layout.pipeline))
+    input.chunks.push_back(plan.contents[i]);
+  // Warm-up is over after 2 p micro-batches: more do not change the peak (but for gpipe, which keeps them
+  // all).
+  const int64_t enough = 4 * layout.pipeline;
+  const bool all = layout.schedule == PipelineSchedule::gpipe || plan.micro_batches <= enough;
+  const int64_t count = all ? plan.micro_batches : enough + plan.micro_batches % layout.pipeline;
+  input.in_flight = layout.schedule == PipelineSchedule::gpipe
+                        ? plan.micro_batches
+                        : peak_in_flight(stage_schedule(layout.schedule, layout.pipeline, stage, count,
+                                                        layout.virtual_stages));
+  input.micro_batches = plan.micro_batches;
+  for (int64_t ranks : {layout.tensor, layout.data * layout.context, layout.pipeline, layout.context})
+    input.communicators += ranks > 1 ? 1 : 0;
+  return input;
+}
+
+double stage_sum(const StepPlan& plan, int64_t stage, double (*of)(const ModelCost&, const StageContent&)) {
+  double sum = 0;
+  for (size_t i = static_cast<size_t>(stage); i < plan.contents.size();
+       i += static_cast<size_t>(plan.times.pipeline))
+    sum += of(*plan.model, plan.contents[i]);
+  return sum;
+}
+
+}  // namespace
+
+struct CostModel::State {
+  explicit State(Scenario s) : scenario(std::move(s)), planner(scenario) {}
+
+  Scenario scenario;
+  StepPlanner planner;
+  PipelineReplay replay;
+
+  Prediction predict(const Layout& layout);
+  void add_stages(const StepPlan& plan, Prediction& p) const;
+  void add_time(const StepPlan& plan, const std::vector<double>& ends, Prediction& p) const;
+  void add_memory(const StepPlan& plan, Prediction& p) const;
+  double data_loading_s(const Layout& layout) const;
+};
+
+void CostModel::State::add_stages(const StepPlan& plan, Prediction& p) const {
+  for (int64_t s = 0; s < p.layout.pipeline; ++s) {
+    StagePrediction stage;
+    for (size_t i = static_cast<size_t>(s); i < plan.contents.size();
+         i += static_cast<size_t>(p.layout.pipeline)) {
+      stage.layers += plan.contents[i].layers;
+      stage.forward_s += plan.times.forward_s[i];
+      stage.backward_s += plan.times.backward_s[i];
+    }
+    stage.parameters = stage_sum(plan, s, stage_parameters);
+    p.stages.push_back(stage);
+  }
+}
+
+void CostModel::State::add_time(const StepPlan& plan, const std::vector<double>& ends, Prediction& p) const {
+  const Links& links = planner.pricer().links();
+  const double pipeline_end = *std::max_element(ends.begin(), ends.end());
+  double reduced = 0, gathered = 0;
+  Breakdown update;
+  for (int64_t s = 0; s < p.layout.pipeline; ++s) {
+    const StagePrediction& stage = p.stages[static_cast<size_t>(s)];
+    const StageState state{stage.parameters, stage_sum(plan, s, stage_weights), stage.backward_s,
+                           static_cast<double>(plan.micro_batches)};
+    reduced = std::max(reduced, ends[static_cast<size_t>(s)] +
+                                    exposed_reduction_s(scenario, links, p.layout, plan.groups.data, state));
+    gathered =
+        std::max(gathered, parameter_gather_s(scenario, links, p.layout, plan.groups.data, stage.parameters));
+    const Breakdown step =
+        optimizer_step(scenario, p.layout, planner.pricer().kernels().streaming_bytes_per_s(), state);
+    if (step.total() > update.total()) update = step;
+  }
+  p.breakdown = pipeline_breakdown(scenario, plan, pipeline_end);
+  p.breakdown[TimeCategory::data_communication] +=
+      reduced - pipeline_end + gathered + tied_embedding_s(scenario, links, p.layout);
+  p.breakdown += update;
+  const double spread = std::sqrt(std::log2(static_cast<double>(scenario.cluster.nodes)));
+  p.breakdown[TimeCategory::other] += scenario.software.host.step_s * scenario.hardware.host.launch_scale +
+                                      scenario.network.straggler * spread * pipeline_end;
+  p.breakdown[TimeCategory::other] += std::max(0.0, data_loading_s(p.layout) - p.breakdown.total());
+  p.iteration_time_s = p.breakdown.total();
+}
+
+// Time in which each data-parallel rank's loader prepares the samples of a step, while the step before runs.
+// BERT's masking is done in Python, token by token; the other families read ready tokens.
+double CostModel::State::data_loading_s(const Layout& layout) const {
+  if (scenario.model.family != Family::bert) return 0;
+  const double tokens = static_cast<double>(scenario.global_batch) / static_cast<double>(layout.data) *
+                        static_cast<double>(scenario.seq_length);
+  return tokens * scenario.software.host.masked_token_s * scenario.hardware.host.launch_scale;
+}
+
+void CostModel::State::add_memory(const StepPlan& plan, Prediction& p) const {
+  double host_rank = 0;
+  for (int64_t s = 0; s < p.layout.pipeline; ++s) {
+    StagePrediction& stage = p.stages[static_cast<size_t>(s)];
+    const StageMemoryInput input = memory_input(plan, p.layout, s);
+    const StageMemory memory = stage_memory(scenario, *plan.model, p.layout, input);
+    stage.in_flight = input.in_flight;
+    stage.memory = memory.at_level;
+    if (memory.at_level.total() > p.peak_memory_bytes) {
+      p.peak_memory_bytes = memory.at_level.total();
+      p.memory = memory.at_level;
+    }
+    p.device_memory_bytes = std::max(p.device_memory_bytes, memory.device.total());
+    host_rank = std::max(host_rank, memory.host_bytes);
+  }
+  p.available_memory_bytes = scenario.hardware.device.memory_bytes;
+  p.host_memory_bytes = host_rank * static_cast<double>(scenario.cluster.devices_per_node);
+  p.fits = p.device_memory_bytes <= p.available_memory_bytes &&
+           p.host_memory_bytes <= scenario.hardware.host.memory_bytes;
+}
+
+Prediction CostModel::State::predict(const Layout& layout) {
+  const StepPlan plan = planner.plan(layout);
+  Prediction p;
+  p.layout = layout;
+  p.micro_batches = plan.micro_batches;
+  add_stages(plan, p);
+  add_time(plan, replay.stage_ends(plan.times, plan.micro_batches), p);
+  add_memory(plan, p);
+  const auto samples = static_cast<double>(scenario.global_batch),
+             devices = static_cast<double>(scenario.cluster.devices());
+  p.samples_per_s = samples / p.iteration_time_s;
+  p.tokens_per_s_per_device = p.samples_per_s * static_cast<double>(scenario.seq_length) / devices;
+  p.mfu = model_flop_per_sample(scenario.model, scenario.seq_length) * p.samples_per_s /
+          (devices * planner.pricer().kernels().peak_flop_per_s());
+  p.cost = scenario.cluster.price_per_device_hour * devices * p.iteration_time_s / kSecondsPerHour;
+  return p;
+}
+
+CostModel::CostModel(Scenario scenario) : state_(std::make_unique<State>(std::move(scenario))) {}
+CostModel::~CostModel() = default;
+CostModel::CostModel(CostModel&&) noexcept = default;
+CostModel& CostModel::operator=(CostModel&&) noexcept = default;
+
+const Scenario& CostModel::scenario() const {
+  return state_->scenario;
+}
+
+PredictionResult CostModel::predict(const Layout& layout) {
+  if (auto broken = check_layout(state_->scenario, layout)) return *broken;
+  return state_->predict(layout);
+}
+
+}  // namespace paraplan

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "costmodel/prediction.h"
+#include "costmodel/scenario.h"
+#include "costmodel/timeline.h"
+
+namespace paraplan {
+
+// The rule of divisibility or support that `layout` breaks in `scenario`, if any. Memory is not looked at.
+std::optional<Infeasible> check_layout(const Scenario& scenario, const Layout& layout);
+
+// Prices layouts of one scenario. Costs of a layer and of a stage are memoised by what they depend on, so
+// pricing many layouts with one CostModel is fast. Not thread-safe: give each thread its own. Keeps a copy of
+// the scenario.
+class CostModel {
+ public:
+  explicit CostModel(Scenario scenario);
+  ~CostModel();
+  CostModel(CostModel&&) noexcept;
+  CostModel& operator=(CostModel&&) noexcept;
+
+  // Time and memory of one step. A layout that does not fit in memory is still a Prediction, with fits =
+  // false.
+  PredictionResult predict(const Layout& layout);
+
+  // The same step, event by event. `layout` must pass check_layout.
+  Timeline timeline(const Layout& layout);
+
+  const Scenario& scenario() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace paraplan

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "costmodel/constant.h"
+
+namespace paraplan {
+
+enum class Precision { fp16, bf16, fp32 };
+const char* to_string(Precision);
+int64_t bytes_per_element(Precision);
+
+// One measured matrix product: (m, k) x (k, n), `batch` times.
+struct GemmSample {
+  Precision precision = Precision::fp16;
+  int64_t m = 0, n = 0, k = 0, batch = 1;
+  double seconds = 0;
+  std::string source;
+  bool operator==(const GemmSample&) const = default;
+};
+
+// The processor that runs the ops: a GPU, or the cores of a CPU node.
+struct Device {
+  Constant memory_bytes;          // usable by the job
+  Constant memory_bytes_per_s;    // peak
+  Constant memory_efficiency;     // fraction of the peak that streaming kernels reach
+  Constant peak_fp16_flop_per_s;  // dense, fp32 accumulation
+  Constant peak_bf16_flop_per_s;  // 0: not supported
+  Constant peak_fp32_flop_per_s;  // what training in fp32 uses (tf32 where the software does)
+  Constant gemm_efficiency;       // fraction of the peak that a large GEMM reaches
+  Constant sustained_rate;  // GEMM rate inside long training steps (power limit, heat) over that of short
+                            // microbenchmarks
+  Constant gemm_depth_overhead;      // prologue and epilogue of a tile, in elements of the reduction (k)
+  Constant batched_gemm_efficiency;  // the same for the attention matmuls without flash attention
+  Constant flash_forward_efficiency;
+  Constant flash_backward_efficiency;
+  Constant processors;  // streaming multiprocessors (or cores): tiles run in waves of this many
+  Constant tile_rows;   // GEMM tile
+  Constant tile_columns;
+  Constant random_numbers_per_s;  // dropout masks; 0: free beside the memory traffic
+  Constant kernel_floor_s;        // shortest time a kernel occupies the device
+  Constant overlap_slowdown;      // factor on compute while a collective runs beside it (>= 1)
+  Constant clock_hz;              // clock at which the peaks hold; 0: fixed clock, rows must not name another
+  bool asynchronous_launch = true;  // false: the launching thread is the computing one (CPU)
+  std::vector<GemmSample> gemm_samples;
+};
+
+// The machine around the devices of a node.
+struct Host {
+  Constant memory_bytes;             // for offloaded state, per node
+  Constant device_link_bytes_per_s;  // host <-> one device, one way (PCIe)
+  Constant node_link_bytes_per_s;    // host <-> all devices of the node together
+  Constant adam_parameters_per_s;    // CPU Adam of the whole node
+  Constant launch_scale;             // host time of this machine relative to the software profile's reference
+};
+
+enum class NodeTopology {
+  none,      // one device per node
+  switched,  // any pair at full rate (NVSwitch)
+  mesh,      // point-to-point links between pairs; other pairs go over the host
+  host,      // everything over PCIe
+};
+const char* to_string(NodeTopology);
+
+// Bonded links between two devices of a node.
+struct LinkPair {
+  int a = 0, b = 0, links = 0;
+  bool operator==(const LinkPair&) const = default;
+};
+
+// Links between the devices of one node.
+struct NodeLinks {
+  NodeTopology topology = NodeTopology::none;
+  int devices = 1;                  // per node
+  std::vector<LinkPair> pairs;      // mesh only
+  Constant links_per_device;        // switched only
+  Constant link_bytes_per_s;        // one link, one direction (host: the PCIe share)
+  Constant host_link_bytes_per_s;   // between devices that share no link
+  Constant collective_efficiency;   // fraction of the ring's link rate that large collectives reach
+  Constant processing_bytes_per_s;  // rate at which a device copies and reduces for a collective, in series
+                                    // with the links; 0: no limit
+  Constant latency_s;               // once per collective
+  Constant hop_s;                   // per step of the ring
+};
+
+// Links between nodes.
+struct Network {
+  std::string name;
+  Constant nics_per_node;
+  Constant nic_bytes_per_s;        // one NIC, one direction
+  Constant collective_efficiency;  // fraction of it that large collectives reach
+  Constant point_to_point_efficiency;
+  Constant latency_s;  // once per collective or message
+  Constant hop_s;      // per step between nodes
+  Constant straggler;  // relative slowdown of a step per sqrt(log2(nodes)); slowest of many nodes
+};
+
+struct HardwareProfile {
+  std::string name;
+  std::string description;
+  Device device;
+  Host host;
+  NodeLinks node;
+};
+
+}  // namespace paraplan

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "costmodel/layout.h"
+
+namespace paraplan {
+
+// A layout from settings by name, in any order; those not given keep their default, but virtual_stages > 1
+// makes the schedule interleaved. Errors are InputErrors at `file` and `line` with the setting's name as key.
+class LayoutSettings {
+ public:
+  LayoutSettings(std::string file, int line);
+
+  // Names of all settings: data, tensor, pipeline, ..., also `expert`, which must be 1.
+  static std::vector<std::string> names();
+
+  // Throws for an unknown name, a setting given twice, a value out of range.
+  void set(const std::string& name, std::string_view value);
+
+  // Throws when settings contradict each other.
+  Layout finish() const;
+
+ private:
+  [[noreturn]] void fail(const std::string& name, const std::string& message) const;
+  bool given(const std::string& name) const;
+
+  std::string file_;
+  int line_;
+  std::vector<std::string> given_;
+  Layout layout_;
+};
+
+// A layout as the command line takes it: "data=8,tensor=2,recompute=full,sequence_parallel=on". `origin`
+// names the place in errors, such as "command line".
+Layout parse_layout(std::string_view text, const std::string& origin);
+
+}  // namespace paraplan

@@ -1,0 +1,142 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+#include "costmodel/io/gemm_samples.h"
+#include "costmodel/io/node_pairs.h"
+#include "costmodel/io/profile_fields.h"
+#include "costmodel/io/profiles.h"
+#include "costmodel/io/text.h"
+#include "costmodel/io/toml_reader.h"
+
+namespace paraplan {
+namespace {
+
+constexpr int64_t kMaxDevicesPerNode = 4096;
+
+constexpr const char* kConstantForm = "{ value = NUMBER, kind = \"KIND\", source = \"WHERE IT COMES FROM\" }";
+
+void read_constant(TomlReader& reader, const ConstantField& field) {
+  if (!reader.has(field.key)) {
+    if (!field.fallback) reader.note_missing(field.key, "a constant: " + std::string(kConstantForm));
+    reader.note_known(field.key);
+    field.constant->value = field.unit.to_si(field.fallback.value_or(0));
+    return;
+  }
+  if (!reader.is_table(field.key)) {
+    reader.fail(field.key, "must be " + std::string(kConstantForm));
+  }
+  Constant& constant = *field.constant;
+  constant.value = field.unit.to_si(reader.number(field.key + ".value", field.range));
+  constant.provenance = reader.word<Provenance>(field.key + ".kind");
+  constant.source = reader.text(field.key + ".source");
+  const std::string error_key = field.key + ".standard_error";
+  const std::optional<double> error = reader.find_number(error_key, {0, field.range.max, false});
+  if (error && constant.provenance != Provenance::fitted) {
+    reader.fail(error_key, fmt::format("belongs to kind = \"fitted\", the kind is \"{}\"",
+                                       to_string(constant.provenance)));
+  }
+  constant.standard_error = field.unit.to_si(error.value_or(0));
+}
+
+void read_fields(TomlReader& reader, const ProfileFields& fields) {
+  for (const ConstantField& field : fields.constants) read_constant(reader, field);
+  for (const FlagField& field : fields.flags) *field.flag = reader.find_flag(field.key).value_or(*field.flag);
+  for (const WordField& field : fields.words) {
+    const std::optional<std::string> text = reader.find_text(field.key);
+    if (!text) reader.note_missing(field.key, "one of " + comma_separated(field.words));
+    if (text && !field.set(*text)) reader.fail_word(field.key, *text, field.words);
+  }
+}
+
+std::vector<GemmSample> read_samples(const TomlReader& reader, const std::string& key,
+                                     const std::filesystem::path& file) {
+  if (!file_exists(file)) reader.fail(key, fmt::format("there is no {}", file.string()));
+  return load_gemm_samples(file);
+}
+
+void check_device(const TomlReader& reader, const Device& device) {
+  if (device.peak_fp16_flop_per_s + device.peak_bf16_flop_per_s + device.peak_fp32_flop_per_s == 0) {
+    reader.fail("device.peak_fp16_TFLOPs", "at least one of the peaks (fp16, bf16, fp32) must be above 0");
+  }
+  if ((device.flash_forward_efficiency == 0) != (device.flash_backward_efficiency == 0)) {
+    reader.fail("device.flash_forward_efficiency",
+                "give both flash_forward_efficiency and flash_backward_efficiency");
+  }
+}
+
+void check_host(const TomlReader& reader, const Host& host) {
+  if (host.memory_bytes == 0) return;
+  const auto need = [&reader](const Constant& rate, const char* key) {
+    if (rate == 0)
+      reader.fail(key, "must be above 0, because host.memory_GiB offers room for offloaded state");
+  };
+  need(host.device_link_bytes_per_s, "host.device_link_GBps");
+  need(host.node_link_bytes_per_s, "host.node_link_GBps");
+  need(host.adam_parameters_per_s, "host.adam_parameters_per_s");
+}
+
+// A value of [node] is needed for some topologies and has no meaning for the others.
+void check_node_value(const TomlReader& reader, NodeTopology topology, const char* key,
+                      std::initializer_list<NodeTopology> needed_for) {
+  const bool needed = std::find(needed_for.begin(), needed_for.end(), topology) != needed_for.end();
+  if (needed == reader.has(key)) return;
+  reader.fail(key, fmt::format("{} for topology \"{}\"", needed ? "missing; needed" : "has no meaning",
+                               to_string(topology)));
+}
+
+void check_node(const TomlReader& reader, const NodeLinks& node) {
+  using enum NodeTopology;
+  if (node.topology == none && node.devices != 1) {
+    reader.fail("node.devices", fmt::format("must be 1 for topology \"none\", is {}", node.devices));
+  }
+  check_node_value(reader, node.topology, "node.pairs", {mesh});
+  check_node_value(reader, node.topology, "node.links_per_device", {switched});
+  check_node_value(reader, node.topology, "node.host_link_GBps", {mesh});
+  for (const char* key : {"node.link_GBps", "node.collective_efficiency", "node.latency_us", "node.hop_us"}) {
+    check_node_value(reader, node.topology, key, {switched, mesh, host});
+  }
+}
+
+}  // namespace
+
+HardwareProfile load_hardware(const std::filesystem::path& file) {
+  TomlReader reader(file);
+  HardwareProfile profile;
+  profile.name = file.stem().string();
+  profile.description = reader.find_text("description").value_or("");
+  read_fields(reader, profile_fields(profile));
+  profile.node.devices = static_cast<int>(reader.integer("node.devices", {1, kMaxDevicesPerNode}));
+  const std::vector<std::string> pairs = reader.texts("node.pairs");
+  const std::optional<std::string> samples = reader.find_text("gemm_samples");
+  reader.finish();
+  profile.node.pairs = parse_node_pairs(reader, "node.pairs", pairs, profile.node.devices);
+  if (samples)
+    profile.device.gemm_samples = read_samples(reader, "gemm_samples", file.parent_path() / *samples);
+  check_device(reader, profile.device);
+  check_host(reader, profile.host);
+  check_node(reader, profile.node);
+  return profile;
+}
+
+Network load_network(const std::filesystem::path& file) {
+  TomlReader reader(file);
+  Network network;
+  network.name = file.stem().string();
+  read_fields(reader, profile_fields(network));
+  reader.finish();
+  return network;
+}
+
+SoftwareProfile load_software(const std::filesystem::path& file) {
+  TomlReader reader(file);
+  SoftwareProfile profile;
+  profile.name = file.stem().string();
+  profile.description = reader.find_text("description").value_or("");
+  read_fields(reader, profile_fields(profile));
+  reader.finish();
+  return profile;
+}
+
+}  // namespace paraplan

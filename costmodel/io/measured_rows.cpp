@@ -1,0 +1,157 @@
+#include "costmodel/io/measured_rows.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "costmodel/input_error.h"
+#include "costmodel/io/layout_text.h"
+#include "costmodel/io/model_file.h"
+#include "costmodel/io/scenario_file.h"
+#include "costmodel/io/suggestion.h"
+#include "costmodel/io/text.h"
+#include "costmodel/io/tsv_table.h"
+
+namespace paraplan {
+namespace {
+
+using Row = TsvTable::Row;
+
+const std::vector<std::string>& job_columns() {
+  static const std::vector<std::string> columns = {
+      "model", "layers", "seq_length", "nodes", "devices_per_node", "clock_ghz", "global_batch"};
+  return columns;
+}
+
+const std::vector<std::string>& result_columns() {
+  static const std::vector<std::string> columns = {"iteration_time_s", "samples_per_s",
+                                                   "tokens_per_s_per_device", "peak_memory_mib", "outcome"};
+  return columns;
+}
+
+std::vector<std::string> known_columns() {
+  std::vector<std::string> known = {"id"};
+  for (const auto& columns : {job_columns(), LayoutSettings::names(), result_columns()}) {
+    known.insert(known.end(), columns.begin(), columns.end());
+  }
+  return known;
+}
+
+// The row's model: the scenario's, or another one from the scenario's folder `models`.
+ModelSpec read_model(const TsvTable& table, const Row& row, const Scenario& base) {
+  const std::string name = table.cell(row, "model");
+  ModelSpec model = base.model;
+  if (!name.empty() && name != base.model.name) {
+    const std::filesystem::path path = model_path(base.path, name);
+    if (!file_exists(path)) table.fail(row, "model", no_such_file(path));
+    model = load_model(path);
+  }
+  model.layers = table.positive_integer(row, "layers").value_or(model.layers);
+  return model;
+}
+
+Job read_job(const TsvTable& table, const Row& row, const Scenario& base) {
+  Job job = job_of(base);
+  job.model = read_model(table, row, base);
+  job.seq_length = table.positive_integer(row, "seq_length").value_or(job.seq_length);
+  job.global_batch = table.positive_integer(row, "global_batch").value_or(job.global_batch);
+  job.cluster.nodes = table.positive_integer(row, "nodes").value_or(job.cluster.nodes);
+  job.cluster.devices_per_node =
+      table.positive_integer(row, "devices_per_node").value_or(job.cluster.devices_per_node);
+  if (const auto clock_ghz = table.positive_number(row, "clock_ghz")) job.cluster.clock_hz = 1e9 * *clock_ghz;
+  const JobFault fault = check_job(apply(base, job));
+  if (!fault.key.empty()) table.fail(row, fault.key == "clock_GHz" ? "clock_ghz" : fault.key, fault.message);
+  return job;
+}
+
+Layout read_layout(const TsvTable& table, const Row& row) {
+  LayoutSettings settings(table.file, row.line);
+  for (const std::string& name : LayoutSettings::names()) {
+    const std::string text = table.cell(row, name);
+    if (!text.empty()) settings.set(name, text);
+  }
+  for (const char* name : {"data", "tensor", "pipeline", "micro_batch"}) {
+    if (table.cell(row, name).empty()) table.fail(row, name, "must be an integer from 1 to 2^40, is empty");
+  }
+  return settings.finish();
+}
+
+void check_fit(const TsvTable& table, const Row& row, const Job& job, const Layout& layout) {
+  if (layout.devices() != job.cluster.devices()) {
+    table.fail(row, "data",
+               fmt::format("data x tensor x pipeline x context = {}, but nodes x devices_per_node = {}",
+                           layout.devices(), job.cluster.devices()));
+  }
+  if (layout.micro_batch > job.global_batch / layout.data ||
+      job.global_batch % (layout.micro_batch * layout.data) != 0) {
+    table.fail(row, "global_batch",
+               fmt::format("must be a multiple of micro_batch x data = {} x {}, is {}", layout.micro_batch,
+                           layout.data, job.global_batch));
+  }
+  if (job.model.heads % layout.tensor != 0) {
+    table.fail(row, "tensor",
+               fmt::format("must divide the {} heads of model \"{}\", is {}", job.model.heads, job.model.name,
+                           layout.tensor));
+  }
+}
+
+void read_results(const TsvTable& table, const Row& row, MeasuredRow& measured) {
+  measured.iteration_time_s = table.positive_number(row, "iteration_time_s");
+  measured.samples_per_s = table.positive_number(row, "samples_per_s");
+  measured.tokens_per_s_per_device = table.positive_number(row, "tokens_per_s_per_device");
+  measured.peak_memory_mib = table.positive_number(row, "peak_memory_mib");
+  const std::string outcome = table.cell(row, "outcome");
+  if (!outcome.empty() && outcome != "ok" && outcome != "oom") {
+    table.fail(row, "outcome", fmt::format("must be ok or oom, is \"{}\"", outcome));
+  }
+  if (!outcome.empty()) measured.oom = outcome == "oom";
+  const bool any_number = measured.iteration_time_s || measured.samples_per_s ||
+                          measured.tokens_per_s_per_device || measured.peak_memory_mib;
+  if (!any_number && !measured.oom) {
+    table.fail(row, "", "has no result; needs at least one of " + comma_separated(result_columns()));
+  }
+  if (any_number && measured.oom.value_or(false)) {
+    table.fail(row, "outcome", "is oom, so the row cannot have other results");
+  }
+}
+
+MeasuredRow read_row(const TsvTable& table, const Row& row, const Scenario& base) {
+  MeasuredRow measured;
+  measured.id = table.cell(row, "id");
+  measured.line = row.line;
+  if (measured.id.empty()) table.fail(row, "id", "must not be empty");
+  measured.layout = read_layout(table, row);
+  measured.job = read_job(table, row, base);
+  check_fit(table, row, measured.job, measured.layout);
+  read_results(table, row, measured);
+  return measured;
+}
+
+void need_result_column(const TsvTable& table) {
+  for (const std::string& column : result_columns()) {
+    for (const std::string& present : table.columns) {
+      if (present == column) return;
+    }
+  }
+  throw InputError(table.file, table.header_line, "",
+                   "has no column with results; needs one of " + comma_separated(result_columns()));
+}
+
+}  // namespace
+
+std::vector<MeasuredRow> load_measured(const std::filesystem::path& file, const Scenario& base) {
+  const TsvTable table =
+      TsvTable::load(file, known_columns(), {"id", "data", "tensor", "pipeline", "micro_batch"});
+  need_result_column(table);
+  std::vector<MeasuredRow> rows;
+  std::map<std::string, int> line_of_id;
+  for (const Row& row : table.rows) {
+    rows.push_back(read_row(table, row, base));
+    const auto [first, inserted] = line_of_id.emplace(rows.back().id, row.line);
+    if (!inserted)
+      table.fail(row, "id", fmt::format("\"{}\" is already the id of line {}", first->first, first->second));
+  }
+  return rows;
+}
+
+}  // namespace paraplan

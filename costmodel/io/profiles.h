@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+
+#include "costmodel/hardware_profile.h"
+#include "costmodel/software_profile.h"
+
+namespace paraplan {
+
+// Profiles in TOML. Every number is an inline table with its origin:
+//   memory_bandwidth_GBps = { value = 900, kind = "datasheet", source = "NVIDIA V100 data sheet" }
+// kind: assumed, datasheet, inferred, fitted, measured; standard_error (same unit) only for a fitted value.
+// The keys are those of profile_fields.h; a hardware profile also has node.devices, node.pairs = ["0-1:2",
+// ...] (a mesh's devices and their bonded links) and gemm_samples = "FILE.tsv". The name is the file's,
+// without ".toml".
+
+// Throw InputError for anything wrong in the file.
+HardwareProfile load_hardware(const std::filesystem::path& file);
+Network load_network(const std::filesystem::path& file);
+SoftwareProfile load_software(const std::filesystem::path& file);
+
+// The same form back; equal profiles give equal bytes, and loading gives the profile again but for its name.
+// The kernel samples of a hardware profile go to a file beside it: NAME.toml has NAME.gemm.tsv. Throw
+// std::runtime_error when a file cannot be written.
+void write_hardware(const HardwareProfile& profile, const std::filesystem::path& file);
+void write_network(const Network& network, const std::filesystem::path& file);
+void write_software(const SoftwareProfile& profile, const std::filesystem::path& file);
+
+}  // namespace paraplan

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace paraplan {
+
+// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string
+// alignment).
+int edit_distance(std::string_view a, std::string_view b);
+
+// The candidates nearest to a mistyped `word`, best first, at most three; empty when none is near.
+std::vector<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
+
+// `; did you mean "x" or "y"?` for an error text; empty when nothing is near.
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+
+// "a, b, c"
+std::string comma_separated(const std::vector<std::string>& words);
+
+}  // namespace paraplan

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace paraplan {
+
+// Largest size a file may name (layers, samples, tokens, devices). Far beyond any cluster, small enough that
+// sums and the checked products below never wrap.
+inline constexpr int64_t kMaxSize = int64_t{1} << 40;
+
+// Largest integer that a double holds exactly; products of sizes must stay below it.
+inline constexpr int64_t kMaxExactInteger = int64_t{1} << 53;
+
+// The whole text as a number; empty when it is anything else (spaces, a unit, an overflow, inf or nan).
+std::optional<int64_t> parse_integer(std::string_view text);
+std::optional<double> parse_number(std::string_view text);
+
+// on, off, true, false, 1, 0
+std::optional<bool> parse_switch(std::string_view text);
+
+// Pieces between separators; "a,,b" has an empty one, "" is one empty piece.
+std::vector<std::string> split(std::string_view text, char separator);
+
+// Product of positive sizes; empty when it exceeds kMaxExactInteger.
+std::optional<int64_t> checked_product(std::initializer_list<int64_t> sizes);
+
+// True for anything that is there and can be read as a file; false for a folder.
+bool file_exists(const std::filesystem::path& path);
+
+// Content of a file. Throws InputError when it cannot be read.
+std::string read_text_file(const std::filesystem::path& path);
+
+// Replaces a file. Throws std::runtime_error when it cannot be written.
+void write_text_file(const std::filesystem::path& path, const std::string& text);
+
+}  // namespace paraplan

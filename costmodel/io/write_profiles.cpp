@@ -1,0 +1,124 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+#include <utility>
+
+#include "costmodel/io/gemm_samples.h"
+#include "costmodel/io/node_pairs.h"
+#include "costmodel/io/profile_fields.h"
+#include "costmodel/io/profiles.h"
+#include "costmodel/io/text.h"
+
+namespace paraplan {
+namespace {
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') {
+      result += {'\\', c};
+    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+      result += fmt::format("\\u{:04X}", static_cast<int>(c));
+    } else {
+      result += c;
+    }
+  }
+  return result + "\"";
+}
+
+// The shortest decimal in the key's unit that reads back as exactly this SI value, where there is one.
+std::string number_text(const Unit& unit, double si) {
+  constexpr int kExactDigits = 17;
+  for (int digits = 1; digits < kExactDigits; ++digits) {
+    const std::string text = fmt::format("{:.{}g}", unit.from_si(si), digits);
+    if (unit.to_si(parse_number(text).value_or(NAN)) == si) {
+      return fmt::format("{}", parse_number(text).value_or(NAN));
+    }
+  }
+  return fmt::format("{}", unit.from_si(si));
+}
+
+// Lines by table, the root first, the other tables in the order in which they are first named.
+class TomlWriter {
+ public:
+  // `key` may have a table: "node.devices".
+  void add(const std::string& key, const std::string& value) {
+    const size_t dot = key.find('.');
+    const std::string table = dot == std::string::npos ? "" : key.substr(0, dot);
+    const std::string name = dot == std::string::npos ? key : key.substr(dot + 1);
+    auto at =
+        std::find_if(tables_.begin(), tables_.end(), [&](const auto& entry) { return entry.first == table; });
+    if (at == tables_.end()) at = tables_.insert(tables_.end(), {table, ""});
+    at->second += fmt::format("{} = {}\n", name, value);
+  }
+
+  void add(const ConstantField& field) {
+    const Constant& c = *field.constant;
+    if (c.source.empty()) {
+      const bool absent = field.fallback && c.value == field.unit.to_si(*field.fallback);
+      if (!absent) throw std::runtime_error(fmt::format("{} has no source and cannot be written", field.key));
+      return;
+    }
+    std::string value =
+        fmt::format("{{ value = {}, kind = \"{}\", source = {}", number_text(field.unit, c.value),
+                    to_string(c.provenance), quoted(c.source));
+    if (c.standard_error != 0) value += ", standard_error = " + number_text(field.unit, c.standard_error);
+    add(field.key, value + " }");
+  }
+
+  void add(const ProfileFields& fields) {
+    for (const FlagField& field : fields.flags) add(field.key, *field.flag ? "true" : "false");
+    for (const WordField& field : fields.words) add(field.key, quoted(field.get()));
+    for (const ConstantField& field : fields.constants) add(field);
+  }
+
+  std::string text() const {
+    std::string text = tables_.front().second;
+    for (size_t i = 1; i < tables_.size(); ++i) {
+      text += fmt::format("{}[{}]\n{}", text.empty() ? "" : "\n", tables_[i].first, tables_[i].second);
+    }
+    return text;
+  }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> tables_ = {{"", ""}};
+};
+
+}  // namespace
+
+void write_hardware(const HardwareProfile& profile, const std::filesystem::path& file) {
+  HardwareProfile copy = profile;  // fields point into a profile they could also change
+  TomlWriter writer;
+  if (!profile.description.empty()) writer.add("description", quoted(profile.description));
+  if (!profile.device.gemm_samples.empty()) {
+    const std::string samples_name = file.stem().string() + ".gemm.tsv";
+    writer.add("gemm_samples", quoted(samples_name));
+    write_text_file(file.parent_path() / samples_name, to_tsv(profile.device.gemm_samples));
+  }
+  writer.add(profile_fields(copy));
+  writer.add("node.devices", fmt::format("{}", profile.node.devices));
+  std::vector<std::string> pairs;
+  for (const LinkPair& pair : profile.node.pairs) pairs.push_back(quoted(to_string(pair)));
+  if (!pairs.empty()) writer.add("node.pairs", fmt::format("[{}]", fmt::join(pairs, ", ")));
+  write_text_file(file, writer.text());
+}
+
+void write_network(const Network& network, const std::filesystem::path& file) {
+  Network copy = network;
+  TomlWriter writer;
+  writer.add(profile_fields(copy));
+  write_text_file(file, writer.text());
+}
+
+void write_software(const SoftwareProfile& profile, const std::filesystem::path& file) {
+  SoftwareProfile copy = profile;
+  TomlWriter writer;
+  if (!profile.description.empty()) writer.add("description", quoted(profile.description));
+  writer.add(profile_fields(copy));
+  write_text_file(file, writer.text());
+}
+
+}  // namespace paraplan

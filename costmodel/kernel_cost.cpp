@@ -1,0 +1,118 @@
+#include "costmodel/kernel_cost.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace paraplan {
+namespace {
+
+// A smaller tile reads its operands more often per FLOP: rate relative to the next larger one. Between the
+// rates of 256x128, 128x128 and 128x64 tiles in NVIDIA's matrix multiplication background guide.
+constexpr double kHalfTileRate = 0.88;
+constexpr int kTileHalvings = 3;
+constexpr double kMaxSplits = 16;  // of the reduction, by powers of two, as cuBLAS's split-k
+
+double peak_of(const Device& device, Precision precision) {
+  switch (precision) {
+    case Precision::fp16:
+      return device.peak_fp16_flop_per_s;
+    case Precision::bf16:
+      return device.peak_bf16_flop_per_s;
+    case Precision::fp32:
+      return device.peak_fp32_flop_per_s;
+  }
+  return 0;
+}
+
+Provenance model_provenance(const Device& device) {
+  return device.gemm_efficiency.provenance;
+}
+
+std::vector<GemmSample> samples_of(const Device& device, Precision precision) {
+  std::vector<GemmSample> chosen;
+  for (const GemmSample& s : device.gemm_samples)
+    if (s.precision == precision && s.batch == 1) chosen.push_back(s);
+  return chosen;
+}
+
+}  // namespace
+
+double modelled_gemm_seconds(const Device& device, const GemmRate& rate, double m, double n, double k,
+                             double batch) {
+  const double bandwidth = device.memory_bytes_per_s * device.memory_efficiency;
+  const double per_processor = rate.flop_per_s / device.processors;
+  double best = std::numeric_limits<double>::infinity();
+  double rows = device.tile_rows, columns = device.tile_columns, tile_rate = 1;
+  for (int halving = 0; halving <= kTileHalvings; ++halving) {
+    const double tiles = std::ceil(m / rows) * std::ceil(n / columns) * batch;
+    for (double splits = 1; splits <= kMaxSplits; splits *= 2) {
+      // Half of a last, partial wave is filled by the blocks that share a processor and by the next kernel.
+      const double full = tiles * splits / device.processors;
+      const double waves = full <= 1 ? 1 : (full + std::ceil(full)) / 2;
+      const double depth = k / splits + rate.depth_overhead;
+      const double reduction = splits > 1 ? 2 * splits * m * n * batch * sizeof(float) / bandwidth : 0;
+      best = std::min(best, waves * 2 * rows * columns * depth / (per_processor * tile_rate) + reduction);
+    }
+    (rows > columns ? rows : columns) /= 2;
+    tile_rate *= kHalfTileRate;
+  }
+  const double streaming = batch * (m * k + k * n + m * n) * rate.element_bytes / bandwidth;
+  return std::max({best, streaming, static_cast<double>(device.kernel_floor_s)});
+}
+
+KernelCost::KernelCost(const Device& device, Precision precision, double clock_hz)
+    : device_(device),
+      element_bytes_(static_cast<double>(bytes_per_element(precision))),
+      peak_(peak_of(device, precision) * (clock_hz > 0 ? clock_hz / device.clock_hz : 1)),
+      bandwidth_(device.memory_bytes_per_s * device.memory_efficiency),
+      model_provenance_(model_provenance(device)),
+      table_(samples_of(device, precision), [this](double m, double n, double k) {
+        const GemmRate rate{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};
+        return modelled_gemm_seconds(device_, rate, m, n, k, 1);
+      }) {}
+
+Price KernelCost::gemm(const Op& op) const {
+  const GemmTable::Price price = table_.price(op.m, op.n, op.k);
+  const bool sampled = price.source != PriceSource::modelled;
+  return {price.seconds / device_.sustained_rate, sampled ? Provenance::measured : model_provenance_};
+}
+
+// The many small products of a batch overlap their prologues: no depth overhead.
+double KernelCost::attention_matmul_seconds(const Op& op) const {
+  const GemmRate rate{peak_ * device_.batched_gemm_efficiency * device_.sustained_rate, 0, element_bytes_};
+  return modelled_gemm_seconds(device_, rate, static_cast<double>(op.m), static_cast<double>(op.n),
+                               static_cast<double>(op.k), op.batch);
+}
+
+double KernelCost::fused_seconds(const Op& op, double efficiency) const {
+  return std::max(
+      {op.flop / (peak_ * efficiency), op.bytes / bandwidth_, static_cast<double>(device_.kernel_floor_s)});
+}
+
+double KernelCost::elementwise_seconds(const Op& op) const {
+  const double drawing =
+      device_.random_numbers_per_s > 0 ? op.random_numbers / device_.random_numbers_per_s : 0;
+  return op.bytes / bandwidth_ + drawing;
+}
+
+Price KernelCost::price(const Op& op) const {
+  switch (op.kind) {
+    case OpKind::gemm:
+      return gemm(op);
+    case OpKind::attention_matmul:
+      return {attention_matmul_seconds(op), device_.batched_gemm_efficiency.provenance};
+    case OpKind::flash_attention:
+      return {fused_seconds(op, device_.flash_forward_efficiency),
+              device_.flash_forward_efficiency.provenance};
+    case OpKind::flash_attention_backward:
+      return {fused_seconds(op, device_.flash_backward_efficiency),
+              device_.flash_backward_efficiency.provenance};
+    default:
+      // Each of the op's kernels takes at least the floor.
+      return {std::max(elementwise_seconds(op), op.launches * device_.kernel_floor_s),
+              device_.memory_efficiency.provenance};
+  }
+}
+
+}  // namespace paraplan

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "costmodel/gemm_table.h"
+#include "costmodel/hardware_profile.h"
+#include "costmodel/op.h"
+
+namespace paraplan {
+
+// Where the price of an op comes from.
+struct Price {
+  double seconds = 0;
+  Provenance provenance = Provenance::datasheet;
+};
+
+// How a device works on one kind of matrix product.
+struct GemmRate {
+  double flop_per_s = 0;      // of large products: peak * efficiency
+  double depth_overhead = 0;  // prologue and epilogue of a tile, in elements of the reduction
+  double element_bytes = 2;
+};
+
+// Time of `batch` matrix products (m, k) x (k, n) from the efficiency model alone: tiles run in waves over
+// the processors, the reduction may be split, operands stream from memory. Non-decreasing in every size.
+double modelled_gemm_seconds(const Device& device, const GemmRate& rate, double m, double n, double k,
+                             double batch);
+
+// Prices ops that stay on one device.
+class KernelCost {
+ public:
+  // `clock_hz` 0: the profile's. Peaks scale with the clock, memory bandwidth does not.
+  KernelCost(const Device& device, Precision precision, double clock_hz);
+
+  Price price(const Op& op) const;
+
+  double peak_flop_per_s() const { return peak_; }
+  double streaming_bytes_per_s() const { return bandwidth_; }
+
+ private:
+  Price gemm(const Op& op) const;
+  double attention_matmul_seconds(const Op& op) const;
+  double elementwise_seconds(const Op& op) const;
+  double fused_seconds(const Op& op, double efficiency) const;
+
+  const Device& device_;
+  double element_bytes_;
+  double peak_;
+  double bandwidth_;
+  Provenance model_provenance_;
+  GemmTable table_;
+};
+
+}  // namespace paraplan

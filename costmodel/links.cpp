@@ -1,0 +1,140 @@
+#include "costmodel/links.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace paraplan {
+namespace {
+
+int64_t axis_size(const Layout& layout, Axis axis) {
+  switch (axis) {
+    case Axis::tensor:
+      return layout.tensor;
+    case Axis::context:
+      return layout.context;
+    case Axis::data:
+      return layout.data;
+    case Axis::pipeline:
+      return layout.pipeline;
+  }
+  return 1;
+}
+
+// Steps of the inter-node phase. A tree reaches all nodes in log2(nodes) hops up and as many down; all-gather
+// and reduce-scatter go round the ring.
+double network_hops(OpKind kind, double nodes) {
+  if (nodes <= 1) return 0;
+  return kind == OpKind::all_reduce ? 2 * std::ceil(std::log2(nodes)) : nodes - 1;
+}
+
+// Bytes through one node's NICs per byte of buffer. An all-reduce between two nodes sends each byte once
+// (tree); among more it sends almost twice (nccl issue 209; nccl-tests doc/PERFORMANCE.md for the ring).
+double network_volume(OpKind kind, double ranks, double nodes) {
+  if (kind != OpKind::all_reduce) return (nodes - 1) / nodes;
+  return nodes == 2 ? 1 : 2 * (ranks - 1) / ranks;
+}
+
+double ring_volume(OpKind kind, double ranks) {
+  return (kind == OpKind::all_reduce ? 2 : 1) * (ranks - 1) / ranks;
+}
+
+}  // namespace
+
+int64_t axis_stride(const Layout& layout, Axis axis) {
+  int64_t stride = 1;
+  for (Axis a : layout.placement) {
+    if (a == axis) break;
+    stride *= axis_size(layout, a);
+  }
+  return stride;
+}
+
+GroupPlacement place_group(const Layout& layout, const std::vector<Axis>& axes, int64_t devices_per_node) {
+  GroupPlacement group;
+  group.stride = std::numeric_limits<int64_t>::max();
+  for (Axis axis : axes) {
+    const int64_t size = axis_size(layout, axis), stride = axis_stride(layout, axis);
+    group.ranks *= size;
+    if (size == 1) continue;
+    const int64_t fit = std::max<int64_t>(1, devices_per_node / stride);
+    group.ranks_per_node *= std::min(size, fit);
+    group.stride = std::min(group.stride, stride);
+  }
+  if (group.ranks == 1) group.stride = 1;
+  group.nodes = (group.ranks + group.ranks_per_node - 1) / group.ranks_per_node;
+  return group;
+}
+
+Links::Links(const NodeLinks& node, const Network& network, int64_t devices_per_node)
+    : node_(node), network_(network), devices_per_node_(devices_per_node) {}
+
+double Links::pair_bytes_per_s(int64_t a, int64_t b) const {
+  switch (node_.topology) {
+    case NodeTopology::switched:
+      return node_.links_per_device * node_.link_bytes_per_s;
+    case NodeTopology::mesh:
+      for (const LinkPair& p : node_.pairs)
+        if ((p.a == a && p.b == b) || (p.a == b && p.b == a)) return p.links * node_.link_bytes_per_s;
+      return node_.host_link_bytes_per_s;
+    case NodeTopology::host:
+      return node_.link_bytes_per_s;
+    case NodeTopology::none:
+      break;
+  }
+  return node_.link_bytes_per_s;
+}
+
+double Links::mesh_bytes_per_s(const GroupPlacement& group) const {
+  const auto key = std::pair(group.ranks_per_node, group.stride);
+  if (const auto found = mesh_rates_.find(key); found != mesh_rates_.end()) return found->second;
+  double slowest = std::numeric_limits<double>::infinity();
+  const int64_t span = group.ranks_per_node * group.stride;
+  for (int64_t base = 0; base + span <= std::max(devices_per_node_, span); base += span) {
+    for (int64_t offset = 0; offset < group.stride; ++offset) {
+      std::vector<int> members;
+      for (int64_t i = 0; i < group.ranks_per_node; ++i)
+        members.push_back(static_cast<int>(base + offset + i * group.stride));
+      const int rings = ring_count(node_.pairs, members);
+      slowest = std::min(slowest, rings > 0 ? rings * node_.link_bytes_per_s : node_.host_link_bytes_per_s);
+    }
+  }
+  return mesh_rates_[key] = slowest;
+}
+
+double Links::ring_bytes_per_s(const GroupPlacement& group) const {
+  const double rate =
+      node_.topology == NodeTopology::mesh ? mesh_bytes_per_s(group) : pair_bytes_per_s(0, group.stride);
+  // Each chunk is carried, then copied or added: the two times add up.
+  const double processing = node_.processing_bytes_per_s > 0 ? 1 / node_.processing_bytes_per_s : 0;
+  return 1 / (1 / (rate * node_.collective_efficiency) + processing);
+}
+
+double Links::collective_s(OpKind kind, double bytes, const GroupPlacement& group) const {
+  if (group.ranks <= 1) return 0;
+  const auto local = static_cast<double>(group.ranks_per_node), nodes = static_cast<double>(group.nodes);
+  double seconds = 0, inside = 0, between = 0;
+  if (group.ranks_per_node > 1) {
+    const double steps = (kind == OpKind::all_reduce ? 2 : 1) * (local - 1);
+    seconds += node_.latency_s + steps * node_.hop_s;
+    inside = ring_volume(kind, local) * bytes / ring_bytes_per_s(group);
+  }
+  if (group.nodes > 1) {
+    // Ranks of a node that belong to different groups cross the NICs at the same time.
+    const double sharing = static_cast<double>(devices_per_node_) / local;
+    const double rate = network_.nics_per_node * network_.nic_bytes_per_s * network_.collective_efficiency;
+    seconds += network_.latency_s + network_hops(kind, nodes) * network_.hop_s;
+    between = network_volume(kind, static_cast<double>(group.ranks), nodes) * bytes * sharing / rate;
+  }
+  return seconds + std::max(inside, between);
+}
+
+double Links::send_s(double bytes, int64_t from, int64_t to, int64_t senders_per_node) const {
+  if (from / devices_per_node_ == to / devices_per_node_) {
+    return node_.latency_s + bytes / pair_bytes_per_s(from % devices_per_node_, to % devices_per_node_);
+  }
+  const double rate = network_.nics_per_node * network_.nic_bytes_per_s * network_.point_to_point_efficiency;
+  return network_.latency_s + network_.hop_s + bytes * static_cast<double>(senders_per_node) / rate;
+}
+
+}  // namespace paraplan

@@ -1,0 +1,124 @@
+#include "costmodel/memory_model.h"
+
+#include <algorithm>
+
+namespace paraplan {
+namespace {
+
+using enum MemoryCategory;
+
+constexpr double kFp32Bytes = 4;
+
+double stage_total(const ModelCost& model, const StageMemoryInput& stage) {
+  double parameters = 0;
+  for (const StageContent& c : stage.chunks) parameters += stage_parameters(model, c);
+  return parameters;
+}
+
+// Weights, gradients and optimizer states, sharded as the ZeRO stage says (Rajbhandari et al. 2020, figure
+// 1).
+void add_states(const Scenario& scenario, const Layout& layout, double parameters, double largest_block,
+                MemoryUse& use, double& host_bytes) {
+  const SoftwareProfile& software = scenario.software;
+  const auto group = static_cast<double>(layout.data * layout.context);
+  const auto element = static_cast<double>(bytes_per_element(scenario.precision));
+  const double weight_bytes = parameters * element;
+  const double optimizer_bytes = parameters * software.state.optimizer / (layout.zero_stage >= 1 ? group : 1);
+  const double gradient_bytes = parameters * software.state.gradient;
+  use[gradients] = layout.zero_stage >= 2 ? gradient_bytes / group : gradient_bytes;
+  if (layout.zero_stage >= 2)
+    use[communication_buffers] +=
+        std::min(gradient_bytes, 2 * static_cast<double>(software.communication.bucket_bytes));
+  if (layout.zero_stage == 3) {
+    const double live =
+        std::max(largest_block, std::min<double>(parameters, software.memory.zero3_live_parameters));
+    use[communication_buffers] += std::min(live, parameters) * element;
+    const bool on_host = layout.offload == Offload::optimizer_and_parameters;
+    (on_host ? host_bytes : use[MemoryCategory::parameters]) += weight_bytes / group;
+  } else {
+    use[MemoryCategory::parameters] = weight_bytes;
+  }
+  (layout.offload == Offload::none ? use[optimizer_states] : host_bytes) += optimizer_bytes;
+}
+
+// What the stage holds at its backward peak beside the saved activations.
+void add_transients(const Scenario& scenario, const ModelCost& model, const Layout& layout,
+                    const StageMemoryInput& stage, MemoryUse& use) {
+  const BlockCost& layer = model.layer;
+  double redo = 0, loss_bytes = 0;
+  for (const StageContent& c : stage.chunks) {
+    if (recomputed_layers(layout, c.layers) > 0) redo = layer.saved_bytes;
+    if (layout.recompute == Recompute::selective) redo = layer.attention_core_bytes;
+    if (c.head) {
+      const double element = static_cast<double>(bytes_per_element(scenario.precision));
+      loss_bytes = model.logits_elements * (element + kFp32Bytes * scenario.software.memory.logits_copies);
+    }
+  }
+  // The logits are gone when the layers' backward begins: only the larger of the two counts.
+  if (loss_bytes > redo + layer.transient_bytes) {
+    use[loss] = loss_bytes;
+  } else {
+    use[recompute] = redo;
+    use[temporary] = layer.transient_bytes;
+  }
+}
+
+double message_bytes(const ModelCost& model, const Layout& layout) {
+  return layout.pipeline > 1 ? 2 * model.layer.input_bytes * static_cast<double>(layout.virtual_stages) : 0;
+}
+
+MemoryUse at_level(const Scenario& scenario, MemoryUse use, MemoryLevel level, int64_t communicators) {
+  if (level == MemoryLevel::allocated) return use;
+  const FrameworkMemory& memory = scenario.software.memory;
+  use[fragmentation] = use.total() * (memory.reserve_factor - 1);
+  if (level == MemoryLevel::device)
+    use[framework] += memory.context_bytes + static_cast<double>(communicators) * memory.communicator_bytes;
+  return use;
+}
+
+}  // namespace
+
+double saved_bytes(const ModelCost& model, const StageContent& content, const Layout& layout,
+                   bool checkpoints_over_tensor) {
+  const auto redone = static_cast<double>(recomputed_layers(layout, content.layers));
+  const double kept = static_cast<double>(content.layers) - redone;
+  double whole = model.layer.saved_bytes;
+  if (layout.recompute == Recompute::selective) whole -= model.layer.attention_core_bytes;
+  double checkpoint = model.layer.input_bytes;
+  if (checkpoints_over_tensor && !layout.sequence_parallel) checkpoint /= static_cast<double>(layout.tensor);
+  return kept * whole + redone * checkpoint + (content.embedding ? model.embedding.saved_bytes : 0) +
+         (content.head ? model.head.saved_bytes : 0);
+}
+
+StageMemory stage_memory(const Scenario& scenario, const ModelCost& model, const Layout& layout,
+                         const StageMemoryInput& stage) {
+  StageMemory result;
+  const double parameters = stage_total(model, stage);
+  const double largest =
+      std::max({model.layer.parameters, model.embedding.parameters, model.head.parameters});
+  MemoryUse states;
+  add_states(scenario, layout, parameters, largest, states, result.host_bytes);
+  states[framework] = scenario.software.memory.fixed_bytes;
+
+  // In-flight pairs are spread over the chunks; the mean of a full round is what is alive.
+  double saved = 0;
+  for (const StageContent& c : stage.chunks)
+    saved += saved_bytes(model, c, layout, scenario.software.communication.checkpoints_over_tensor);
+  MemoryUse backward = states;
+  backward[activations] =
+      saved / static_cast<double>(stage.chunks.size()) * static_cast<double>(stage.in_flight);
+  backward[communication_buffers] += message_bytes(model, layout);
+  add_transients(scenario, model, layout, stage, backward);
+
+  MemoryUse update = states;
+  const bool on_device = layout.offload == Offload::none;
+  const double shard = layout.zero_stage >= 1 ? static_cast<double>(layout.data * layout.context) : 1;
+  update[temporary] = on_device ? parameters / shard * scenario.software.state.update_temporary : 0;
+
+  const MemoryUse& peak = backward.total() >= update.total() ? backward : update;
+  result.at_level = at_level(scenario, peak, scenario.memory_level, stage.communicators);
+  result.device = at_level(scenario, peak, MemoryLevel::device, stage.communicators);
+  return result;
+}
+
+}  // namespace paraplan

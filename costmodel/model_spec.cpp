@@ -1,0 +1,39 @@
+#include "costmodel/model_spec.h"
+
+#include <cmath>
+
+#include "costmodel/blocks.h"
+
+namespace paraplan {
+
+int64_t padded_vocab(const ModelSpec& model, int64_t tensor) {
+  const int64_t multiple = 128 * tensor;
+  return (model.vocab + multiple - 1) / multiple * multiple;
+}
+
+int64_t parameter_count(const ModelSpec& model, int64_t seq_length) {
+  const Fusion fusion;
+  const BlockShape shape{.seq_length = seq_length};
+  const double layers = static_cast<double>(model.layers);
+  const double total = embedding_block(model, fusion, shape).parameters() +
+                       layers * transformer_layer(model, fusion, shape).parameters() +
+                       head_block(model, fusion, shape, false).parameters();
+  const auto padding = static_cast<double>(padded_vocab(model, 1) - model.vocab);
+  const double tables = model.tied_embeddings ? 1 : 2;
+  const double biases = model.family == Family::bert ? 1 : 0;
+  return std::llround(total - padding * (tables * static_cast<double>(model.hidden) + biases));
+}
+
+double model_flop_per_sample(const ModelSpec& model, int64_t seq_length) {
+  // 3 passes (forward, two gradients) x 2 FLOPs per multiply-add; attention counted in full, causal or not,
+  // and the output projection included, as Megatron-LM reports it (Narayanan et al. 2021, equation 3).
+  const auto c = static_cast<double>(model.hidden), tokens = static_cast<double>(seq_length);
+  const auto kv = static_cast<double>(model.kv_heads * model.head_width()),
+             f = static_cast<double>(model.ffn);
+  const double matrices = model.family == Family::llama ? 3 : 2;
+  const double layer = 2 * c * c + 2 * c * kv + matrices * c * f + 2 * tokens * c;
+  const double head = c * static_cast<double>(model.vocab);
+  return 6 * tokens * (static_cast<double>(model.layers) * layer + head);
+}
+
+}  // namespace paraplan

@@ -1,0 +1,226 @@
+#include "costmodel/names.h"
+
+#include <cassert>
+#include <iterator>
+
+namespace paraplan {
+namespace {
+
+template <class E>
+const char* name_of(E value) {
+  for (const EnumName<E>& entry : enum_names<E>()) {
+    if (entry.value == value) return entry.name;
+  }
+  assert(false && "enum value without a name");
+  return "";
+}
+
+constexpr EnumName<Provenance> kProvenanceNames[] = {
+    {Provenance::assumed, "assumed"},   {Provenance::datasheet, "datasheet"},
+    {Provenance::inferred, "inferred"}, {Provenance::fitted, "fitted"},
+    {Provenance::measured, "measured"},
+};
+
+constexpr EnumName<Precision> kPrecisionNames[] = {
+    {Precision::fp16, "fp16"},
+    {Precision::bf16, "bf16"},
+    {Precision::fp32, "fp32"},
+};
+
+constexpr EnumName<NodeTopology> kTopologyNames[] = {
+    {NodeTopology::none, "none"},
+    {NodeTopology::switched, "switched"},
+    {NodeTopology::mesh, "mesh"},
+    {NodeTopology::host, "host"},
+};
+
+constexpr EnumName<Recompute> kRecomputeNames[] = {
+    {Recompute::none, "none"},
+    {Recompute::selective, "selective"},
+    {Recompute::full, "full"},
+    {Recompute::layers, "layers"},
+};
+
+constexpr EnumName<Offload> kOffloadNames[] = {
+    {Offload::none, "none"},
+    {Offload::optimizer, "optimizer"},
+    {Offload::optimizer_and_parameters, "optimizer+parameters"},
+};
+
+constexpr EnumName<PipelineSchedule> kScheduleNames[] = {
+    {PipelineSchedule::gpipe, "gpipe"},
+    {PipelineSchedule::one_f_one_b, "1f1b"},
+    {PipelineSchedule::interleaved, "interleaved"},
+};
+
+constexpr EnumName<Axis> kAxisNames[] = {
+    {Axis::tensor, "tensor"},
+    {Axis::context, "context"},
+    {Axis::data, "data"},
+    {Axis::pipeline, "pipeline"},
+};
+
+constexpr EnumName<Family> kFamilyNames[] = {
+    {Family::gpt, "gpt"},
+    {Family::bert, "bert"},
+    {Family::llama, "llama"},
+};
+
+constexpr EnumName<TimeCategory> kTimeCategoryNames[] = {
+    {TimeCategory::gemm, "gemm"},
+    {TimeCategory::attention, "attention"},
+    {TimeCategory::elementwise, "elementwise"},
+    {TimeCategory::host, "host"},
+    {TimeCategory::recompute, "recompute"},
+    {TimeCategory::tensor_communication, "tensor_communication"},
+    {TimeCategory::context_communication, "context_communication"},
+    {TimeCategory::pipeline_communication, "pipeline_communication"},
+    {TimeCategory::bubble, "bubble"},
+    {TimeCategory::data_communication, "data_communication"},
+    {TimeCategory::parameter_gather, "parameter_gather"},
+    {TimeCategory::optimizer, "optimizer"},
+    {TimeCategory::offload, "offload"},
+    {TimeCategory::other, "other"},
+};
+
+constexpr EnumName<MemoryCategory> kMemoryCategoryNames[] = {
+    {MemoryCategory::parameters, "parameters"},
+    {MemoryCategory::gradients, "gradients"},
+    {MemoryCategory::optimizer_states, "optimizer_states"},
+    {MemoryCategory::activations, "activations"},
+    {MemoryCategory::loss, "loss"},
+    {MemoryCategory::recompute, "recompute"},
+    {MemoryCategory::communication_buffers, "communication_buffers"},
+    {MemoryCategory::temporary, "temporary"},
+    {MemoryCategory::framework, "framework"},
+    {MemoryCategory::fragmentation, "fragmentation"},
+};
+
+constexpr EnumName<MemoryLevel> kMemoryLevelNames[] = {
+    {MemoryLevel::allocated, "allocated"},
+    {MemoryLevel::reserved, "reserved"},
+    {MemoryLevel::device, "device"},
+};
+
+constexpr EnumName<GradientReduction> kGradientReductionNames[] = {
+    {GradientReduction::after, "after"},
+    {GradientReduction::overlapped, "overlapped"},
+};
+
+constexpr EnumName<StageBalance> kStageBalanceNames[] = {
+    {StageBalance::layers, "layers"},
+    {StageBalance::parameters, "parameters"},
+    {StageBalance::work, "work"},
+};
+
+static_assert(std::size(kTimeCategoryNames) == kTimeCategories);
+static_assert(std::size(kMemoryCategoryNames) == kMemoryCategories);
+
+}  // namespace
+
+template <>
+std::span<const EnumName<Provenance>> enum_names() {
+  return kProvenanceNames;
+}
+
+template <>
+std::span<const EnumName<Precision>> enum_names() {
+  return kPrecisionNames;
+}
+
+template <>
+std::span<const EnumName<NodeTopology>> enum_names() {
+  return kTopologyNames;
+}
+
+template <>
+std::span<const EnumName<Recompute>> enum_names() {
+  return kRecomputeNames;
+}
+
+template <>
+std::span<const EnumName<Offload>> enum_names() {
+  return kOffloadNames;
+}
+
+template <>
+std::span<const EnumName<PipelineSchedule>> enum_names() {
+  return kScheduleNames;
+}
+
+template <>
+std::span<const EnumName<Axis>> enum_names() {
+  return kAxisNames;
+}
+
+template <>
+std::span<const EnumName<Family>> enum_names() {
+  return kFamilyNames;
+}
+
+template <>
+std::span<const EnumName<TimeCategory>> enum_names() {
+  return kTimeCategoryNames;
+}
+
+template <>
+std::span<const EnumName<MemoryCategory>> enum_names() {
+  return kMemoryCategoryNames;
+}
+
+template <>
+std::span<const EnumName<MemoryLevel>> enum_names() {
+  return kMemoryLevelNames;
+}
+
+template <>
+std::span<const EnumName<GradientReduction>> enum_names() {
+  return kGradientReductionNames;
+}
+
+template <>
+std::span<const EnumName<StageBalance>> enum_names() {
+  return kStageBalanceNames;
+}
+
+const char* to_string(Provenance value) {
+  return name_of(value);
+}
+const char* to_string(Precision value) {
+  return name_of(value);
+}
+const char* to_string(NodeTopology value) {
+  return name_of(value);
+}
+const char* to_string(Recompute value) {
+  return name_of(value);
+}
+const char* to_string(Offload value) {
+  return name_of(value);
+}
+const char* to_string(PipelineSchedule value) {
+  return name_of(value);
+}
+const char* to_string(Axis value) {
+  return name_of(value);
+}
+const char* to_string(Family value) {
+  return name_of(value);
+}
+const char* to_string(TimeCategory value) {
+  return name_of(value);
+}
+const char* to_string(MemoryCategory value) {
+  return name_of(value);
+}
+const char* to_string(MemoryLevel value) {
+  return name_of(value);
+}
+const char* to_string(GradientReduction value) {
+  return name_of(value);
+}
+const char* to_string(StageBalance value) {
+  return name_of(value);
+}
+
+}  // namespace paraplan

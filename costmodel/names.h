@@ -1,0 +1,75 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "costmodel/hardware_profile.h"
+#include "costmodel/layout.h"
+#include "costmodel/model_spec.h"
+#include "costmodel/prediction.h"
+#include "costmodel/scenario.h"
+#include "costmodel/software_profile.h"
+
+namespace paraplan {
+
+// The words that stand for enum values in files, flags and reports. One table per enum serves both
+// directions.
+template <class E>
+struct EnumName {
+  E value;
+  const char* name;
+};
+
+template <class E>
+std::span<const EnumName<E>> enum_names();
+
+template <>
+std::span<const EnumName<Provenance>> enum_names();
+template <>
+std::span<const EnumName<Precision>> enum_names();
+template <>
+std::span<const EnumName<NodeTopology>> enum_names();
+template <>
+std::span<const EnumName<Recompute>> enum_names();
+template <>
+std::span<const EnumName<Offload>> enum_names();
+template <>
+std::span<const EnumName<PipelineSchedule>> enum_names();
+template <>
+std::span<const EnumName<Axis>> enum_names();
+template <>
+std::span<const EnumName<Family>> enum_names();
+template <>
+std::span<const EnumName<TimeCategory>> enum_names();
+template <>
+std::span<const EnumName<MemoryCategory>> enum_names();
+template <>
+std::span<const EnumName<MemoryLevel>> enum_names();
+template <>
+std::span<const EnumName<GradientReduction>> enum_names();
+template <>
+std::span<const EnumName<StageBalance>> enum_names();
+
+const char* to_string(Family);
+
+// The value that `name` stands for; empty when there is none.
+template <class E>
+std::optional<E> from_string(std::string_view name) {
+  for (const EnumName<E>& entry : enum_names<E>()) {
+    if (name == entry.name) return entry.value;
+  }
+  return std::nullopt;
+}
+
+// All words of an enum, in the order of its declaration.
+template <class E>
+std::vector<std::string> name_list() {
+  std::vector<std::string> names;
+  for (const EnumName<E>& entry : enum_names<E>()) names.emplace_back(entry.name);
+  return names;
+}
+
+}  // namespace paraplan

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "costmodel/launch_queue.h"
+#include "costmodel/prediction.h"
+
+namespace paraplan {
+
+// Time of a run of ops: how host and device interleave, and the device's part by category.
+struct PassCost {
+  LaunchQueue queue;
+  Breakdown device;  // seconds; sums to queue.device on an asynchronous device
+
+  friend PassCost operator+(PassCost a, const PassCost& b) {
+    a.queue = a.queue + b.queue;
+    a.device += b.device;
+    return a;
+  }
+  PassCost repeated(double times) const {
+    PassCost result = *this;
+    result.queue = queue.repeated(times);
+    result.device *= times;
+    return result;
+  }
+  // The same work booked under one category.
+  PassCost as(TimeCategory category) const {
+    PassCost result;
+    result.queue = queue;
+    result.device[category] = device.total();
+    return result;
+  }
+};
+
+}  // namespace paraplan

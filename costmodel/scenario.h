@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "costmodel/hardware_profile.h"
+#include "costmodel/layout.h"
+#include "costmodel/model_spec.h"
+#include "costmodel/software_profile.h"
+
+namespace paraplan {
+
+// What memory figure is meant. Allocated: live tensors. Reserved: what the caching allocator took from the
+// device. Device: reserved plus context, libraries and communicators, as nvidia-smi shows it.
+enum class MemoryLevel { allocated, reserved, device };
+const char* to_string(MemoryLevel);
+
+struct Cluster {
+  int64_t nodes = 1;
+  int64_t devices_per_node = 1;
+  double clock_hz = 0;               // 0: the profile's
+  double price_per_device_hour = 0;  // any currency; 0: unknown
+  int64_t devices() const { return nodes * devices_per_node; }
+  bool operator==(const Cluster&) const = default;
+};
+
+// Values the planner may choose from, per setting. Empty: the planner's own range.
+struct SearchSpace {
+  std::vector<int64_t> tensor, pipeline, context, virtual_stages, micro_batch, recompute_layers;
+  std::vector<Recompute> recompute;
+  std::vector<bool> sequence_parallel;
+  std::vector<int> zero_stage;
+  std::vector<Offload> offload;
+  std::vector<PipelineSchedule> schedule;
+};
+
+// One training job on one cluster; with a Layout it is all a prediction needs.
+struct Scenario {
+  std::string name;
+  std::string description;
+  ModelSpec model;
+  HardwareProfile hardware;
+  Network network;
+  SoftwareProfile software;
+  Cluster cluster;
+  int64_t seq_length = 0;
+  int64_t global_batch = 0;  // samples per step
+  Precision precision = Precision::fp16;
+  MemoryLevel memory_level = MemoryLevel::allocated;  // of the measured peak_memory_mib
+  SearchSpace search;
+  std::string measured_path;  // resolved; empty: none
+  std::string path;           // file it was read from; other models are looked for beside it. Empty: none
+};
+
+}  // namespace paraplan

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "costmodel/block_cost.h"
+#include "costmodel/stage_plan.h"
+
+namespace paraplan {
+
+// Price of the three blocks a model is made of, in one layout.
+struct ModelCost {
+  BlockCost layer, embedding, head;
+  double logits_elements = 0;
+};
+
+// Time of one micro-batch on one virtual stage.
+struct StagePasses {
+  PassCost forward, backward;
+};
+
+// Layers of a (virtual) stage whose forward pass is redone from their input.
+int64_t recomputed_layers(const Layout& layout, int64_t stage_layers);
+
+// Forward and backward pass of one micro-batch over `content`: layers and ends, recompute, ZeRO-3 gathers.
+// `checkpoint_gather_s`: device time to collect a saved layer input that is split over the tensor group; 0:
+// whole.
+StagePasses stage_passes(const ModelCost& model, const StageContent& content, const Layout& layout,
+                         const HostCost& host, double launch_scale, bool asynchronous,
+                         double checkpoint_gather_s);
+
+// Parameters of one rank of the stage before ZeRO sharding, and number of weight tensors.
+double stage_parameters(const ModelCost& model, const StageContent& content);
+double stage_weights(const ModelCost& model, const StageContent& content);
+
+}  // namespace paraplan

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "costmodel/links.h"
+#include "costmodel/prediction.h"
+#include "costmodel/scenario.h"
+
+namespace paraplan {
+
+// A stage at the end of its last backward pass.
+struct StageState {
+  double parameters = 0;  // of one rank, before ZeRO
+  double weights = 0;     // weight tensors
+  double backward_s = 0;  // last backward pass: what an overlapped reduction hides behind
+  double micro_batches = 1;
+};
+
+// Gradient reduction over the data (and context) group: seconds that are not hidden behind the backward pass.
+// With ZeRO 2 every micro-batch reduces; with ZeRO 3 the blocks do it themselves and this is 0.
+double exposed_reduction_s(const Scenario& scenario, const Links& links, const Layout& layout,
+                           const GroupPlacement& data, const StageState& stage);
+
+// All-gather of updated parameters (ZeRO 1 and 2); 0 otherwise.
+double parameter_gather_s(const Scenario& scenario, const Links& links, const Layout& layout,
+                          const GroupPlacement& data, double parameters);
+
+// All-reduce of the tied word embedding between first and last stage.
+double tied_embedding_s(const Scenario& scenario, const Links& links, const Layout& layout);
+
+// Optimizer step of one rank: on the device, or on the host behind the device link.
+Breakdown optimizer_step(const Scenario& scenario, const Layout& layout, double streaming_bytes_per_s,
+                         const StageState& stage);
+
+}  // namespace paraplan
