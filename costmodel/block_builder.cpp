@@ -52,6 +52,20 @@ void BlockBuilder::elementwise(OpKind kind, const char* name, double elements, c
   if (op.launches > 0) backward(op);
 }
 
+void BlockBuilder::gelu(const char* name, double elements) {
+  const double e = element_bytes_;
+  save(name, elements * e);
+  if (fusion_.gelu) {
+    elementwise(OpKind::activation, name, elements,
+                fusion_.bias_gelu ? Traffic{2 * e, 3 * e, 1, 1} : Traffic{4 * e, 3 * e, 2, 1});
+    return;
+  }
+  // 0.5 x (1 + tanh(sqrt(2/pi) x (1 + 0.044715 x^2))): seven elementwise kernels after the bias, six of which
+  // keep an operand; each has one or two kernels in the backward pass.
+  elementwise(OpKind::activation, name, elements, {18 * e, 26 * e, 8, 11});
+  save(name, 6 * elements * e);
+}
+
 void BlockBuilder::norm(const char* name, double rows, int64_t width, bool bias) {
   const double e = element_bytes_;
   const double elements = rows * static_cast<double>(width);
@@ -68,9 +82,9 @@ void BlockBuilder::norm(const char* name, double rows, int64_t width, bool bias)
 
 void BlockBuilder::bias_dropout_add(const char* name, double elements, double dropout, bool bias) {
   const double e = element_bytes_;
-  const double mask = dropout > 0 ? 1 : 0;
-  const Traffic fused{3 * e + mask, dropout > 0 ? 2 * e + mask : 0, 1, mask, mask};
-  Traffic unfused{3 * e, 0, 1, 0, mask};
+  const double drops = dropout > 0 ? 1 : 0, mask = drops * mask_bytes();
+  const Traffic fused{3 * e + mask, dropout > 0 ? 2 * e + mask : 0, 1, drops, drops};
+  Traffic unfused{3 * e, 0, 1, 0, drops};
   if (bias) unfused.forward_bytes += 2 * e, unfused.forward_launches += 1;
   if (dropout > 0) {
     unfused.forward_bytes += 2 * e + mask, unfused.forward_launches += 1;

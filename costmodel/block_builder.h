@@ -24,6 +24,9 @@ class BlockBuilder {
   };
   void elementwise(OpKind kind, const char* name, double elements, const Traffic& traffic);
 
+  // GELU over `elements`, and what it saves.
+  void gelu(const char* name, double elements);
+
   // LayerNorm or RMSNorm over rows x width; saves its input.
   void norm(const char* name, double rows, int64_t width, bool bias);
 
@@ -47,6 +50,8 @@ class BlockBuilder {
   void set_attention_core(bool on) { core_ = on; }
   bool attention_core() const { return core_; }
   double element_bytes() const { return element_bytes_; }
+  // Bytes per element of a dropout mask.
+  double mask_bytes() const { return fusion_.dropout ? 1 : element_bytes_; }
 
   Block finish(double input_bytes);
 

@@ -6,6 +6,7 @@
 #include "costmodel/memory_model.h"
 #include "costmodel/step_plan.h"
 #include "costmodel/step_tail.h"
+#include "costmodel/timeline_builder.h"
 
 namespace paraplan {
 namespace {
@@ -200,6 +201,10 @@ const Scenario& CostModel::scenario() const {
 PredictionResult CostModel::predict(const Layout& layout) {
   if (auto broken = check_layout(state_->scenario, layout)) return *broken;
   return state_->predict(layout);
+}
+
+Timeline CostModel::timeline(const Layout& layout) {
+  return build_timeline(state_->scenario, state_->planner, state_->replay, state_->predict(layout));
 }
 
 }  // namespace paraplan

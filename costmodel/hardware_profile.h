@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "costmodel/calibration_record.h"
 #include "costmodel/constant.h"
 
 namespace paraplan {
@@ -73,16 +75,14 @@ struct LinkPair {
 // Links between the devices of one node.
 struct NodeLinks {
   NodeTopology topology = NodeTopology::none;
-  int devices = 1;                  // per node
-  std::vector<LinkPair> pairs;      // mesh only
-  Constant links_per_device;        // switched only
-  Constant link_bytes_per_s;        // one link, one direction (host: the PCIe share)
-  Constant host_link_bytes_per_s;   // between devices that share no link
-  Constant collective_efficiency;   // fraction of the ring's link rate that large collectives reach
-  Constant processing_bytes_per_s;  // rate at which a device copies and reduces for a collective, in series
-                                    // with the links; 0: no limit
-  Constant latency_s;               // once per collective
-  Constant hop_s;                   // per step of the ring
+  int devices = 1;                 // per node
+  std::vector<LinkPair> pairs;     // mesh only
+  Constant links_per_device;       // switched only
+  Constant link_bytes_per_s;       // one link, one direction (host: the PCIe share)
+  Constant host_link_bytes_per_s;  // between devices that share no link
+  Constant collective_efficiency;  // fraction of the ring's link rate that large collectives reach
+  Constant latency_s;              // once per collective
+  Constant hop_s;                  // per step of the ring
 };
 
 // Links between nodes.
@@ -95,6 +95,7 @@ struct Network {
   Constant latency_s;  // once per collective or message
   Constant hop_s;      // per step between nodes
   Constant straggler;  // relative slowdown of a step per sqrt(log2(nodes)); slowest of many nodes
+  std::optional<CalibrationRecord> calibration = {};
 };
 
 struct HardwareProfile {
@@ -103,6 +104,7 @@ struct HardwareProfile {
   Device device;
   Host host;
   NodeLinks node;
+  std::optional<CalibrationRecord> calibration = {};
 };
 
 }  // namespace paraplan

@@ -105,9 +105,7 @@ double Links::mesh_bytes_per_s(const GroupPlacement& group) const {
 double Links::ring_bytes_per_s(const GroupPlacement& group) const {
   const double rate =
       node_.topology == NodeTopology::mesh ? mesh_bytes_per_s(group) : pair_bytes_per_s(0, group.stride);
-  // Each chunk is carried, then copied or added: the two times add up.
-  const double processing = node_.processing_bytes_per_s > 0 ? 1 / node_.processing_bytes_per_s : 0;
-  return 1 / (1 / (rate * node_.collective_efficiency) + processing);
+  return rate * node_.collective_efficiency;
 }
 
 double Links::collective_s(OpKind kind, double bytes, const GroupPlacement& group) const {

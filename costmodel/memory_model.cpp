@@ -23,7 +23,8 @@ void add_states(const Scenario& scenario, const Layout& layout, double parameter
   const auto group = static_cast<double>(layout.data * layout.context);
   const auto element = static_cast<double>(bytes_per_element(scenario.precision));
   const double weight_bytes = parameters * element;
-  const double optimizer_bytes = parameters * software.state.optimizer / (layout.zero_stage >= 1 ? group : 1);
+  const double optimizer_bytes =
+      parameters * software.state.optimizer / (shards_optimizer(software, layout) ? group : 1);
   const double gradient_bytes = parameters * software.state.gradient;
   use[gradients] = layout.zero_stage >= 2 ? gradient_bytes / group : gradient_bytes;
   if (layout.zero_stage >= 2)
@@ -63,16 +64,25 @@ void add_transients(const Scenario& scenario, const ModelCost& model, const Layo
   }
 }
 
-double message_bytes(const ModelCost& model, const Layout& layout) {
-  return layout.pipeline > 1 ? 2 * model.layer.input_bytes * static_cast<double>(layout.virtual_stages) : 0;
+// Received and sent activations: one of each, or every output until its backward pass.
+double message_bytes(const Scenario& scenario, const ModelCost& model, const Layout& layout,
+                     int64_t in_flight) {
+  if (layout.pipeline == 1) return 0;
+  const double messages = scenario.software.communication.keeps_sent_activations
+                              ? static_cast<double>(in_flight)
+                              : static_cast<double>(2 * layout.virtual_stages);
+  return messages * model.layer.input_bytes;
 }
 
+// The figure at a level. Reserved memory is elastic: before it fails, the caching allocator returns what it
+// does not use, so it is never more than the device has left.
 MemoryUse at_level(const Scenario& scenario, MemoryUse use, MemoryLevel level, int64_t communicators) {
   if (level == MemoryLevel::allocated) return use;
   const FrameworkMemory& memory = scenario.software.memory;
-  use[fragmentation] = use.total() * (memory.reserve_factor - 1);
+  const double wanted = use.total() * (memory.reserve_factor - 1);
   if (level == MemoryLevel::device)
     use[framework] += memory.context_bytes + static_cast<double>(communicators) * memory.communicator_bytes;
+  use[fragmentation] = std::clamp(scenario.hardware.device.memory_bytes - use.total(), 0.0, wanted);
   return use;
 }
 
@@ -107,12 +117,13 @@ StageMemory stage_memory(const Scenario& scenario, const ModelCost& model, const
   MemoryUse backward = states;
   backward[activations] =
       saved / static_cast<double>(stage.chunks.size()) * static_cast<double>(stage.in_flight);
-  backward[communication_buffers] += message_bytes(model, layout);
+  backward[communication_buffers] += message_bytes(scenario, model, layout, stage.in_flight);
   add_transients(scenario, model, layout, stage, backward);
 
   MemoryUse update = states;
   const bool on_device = layout.offload == Offload::none;
-  const double shard = layout.zero_stage >= 1 ? static_cast<double>(layout.data * layout.context) : 1;
+  const double shard =
+      shards_optimizer(scenario.software, layout) ? static_cast<double>(layout.data * layout.context) : 1;
   update[temporary] = on_device ? parameters / shard * scenario.software.state.update_temporary : 0;
 
   const MemoryUse& peak = backward.total() >= update.total() ? backward : update;

@@ -15,16 +15,13 @@ double norm_rows(const BlockShape& shape) {
 
 // BERT: dense + GELU + LayerNorm before the output projection, and a pooler with a two-way classifier over
 // the first token. Neither is split over the tensor group in Megatron-LM.
-void bert_heads(BlockBuilder& b, const ModelSpec& model, const Fusion& fusion, const BlockShape& shape) {
+void bert_heads(BlockBuilder& b, const ModelSpec& model, const BlockShape& shape) {
   const double e = b.element_bytes();
   const double c = static_cast<double>(model.hidden);
   const double rows = static_cast<double>(shape.tokens());
   b.save("head.dense.input", rows * c * e);
   b.linear("head.dense", model.hidden, model.hidden, true);
-  b.save("head.gelu.input", rows * c * e);
-  b.elementwise(OpKind::activation, "head.gelu", rows * c,
-                fusion.bias_gelu ? BlockBuilder::Traffic{2 * e, 3 * e, 1, 1}
-                                 : BlockBuilder::Traffic{4 * e, 3 * e, 2, 1});
+  b.gelu("head.gelu", rows * c);
   b.norm("head.norm", rows, model.hidden, true);
   const double pooled = static_cast<double>(shape.micro_batch) * c;
   b.weight("head.pooler", c * c);
@@ -73,8 +70,9 @@ Block embedding_block(const ModelSpec& model, const Fusion& fusion, const BlockS
     b.elementwise(OpKind::embedding, "embedding.segment", rows, {4 * e, 2 * e, 2, 3});
   }
   if (model.dropout > 0) {
-    b.elementwise(OpKind::dropout, "embedding.dropout", rows, {2 * e + 1, 2 * e + 1, 1, 1, 1});
-    b.save("embedding.dropout", rows);
+    b.elementwise(OpKind::dropout, "embedding.dropout", rows,
+                  {2 * e + b.mask_bytes(), 2 * e + b.mask_bytes(), 1, 1, 1});
+    b.save("embedding.dropout", rows * b.mask_bytes());
   }
   b.save("embedding.tokens", 8 * static_cast<double>(shape.tokens()));
   return b.finish(0);
@@ -92,7 +90,7 @@ Block head_block(const ModelSpec& model, const Fusion& fusion, const BlockShape&
   const double elements = static_cast<double>(shape.tokens()) * static_cast<double>(model.hidden);
   const int64_t vocab = padded_vocab(model, shape.tensor) / shape.tensor;
   b.norm("head.final_norm", norm_rows(shape), model.hidden, model.family != Family::llama);
-  if (model.family == Family::bert) bert_heads(b, model, fusion, shape);
+  if (model.family == Family::bert) bert_heads(b, model, shape);
   b.enter_tensor_region("head.input", elements);
   b.save("head.projection.input", norm_rows(shape) * static_cast<double>(model.hidden) * e);
   // A tied weight is counted once, with the embedding, unless the two live on different stages.

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
+#include "costmodel/calibration_record.h"
 #include "costmodel/constant.h"
+#include "costmodel/layout.h"
 
 namespace paraplan {
 
@@ -20,8 +23,10 @@ enum class StageBalance {
 
 // Which elementwise work runs in one kernel.
 struct Fusion {
-  bool softmax = true;  // scale + mask + softmax
-  bool bias_gelu = true;
+  bool softmax = true;    // scale + mask + softmax
+  bool gelu = true;       // one kernel, saves its input; false: written out, every intermediate is saved
+  bool bias_gelu = true;  // bias added in the same kernel
+  bool dropout = true;    // one kernel with a mask of bytes; false: the mask has the type of the tensor (CPU)
   bool bias_dropout_add = true;
   bool norm = true;                // LayerNorm or RMSNorm in one kernel each way
   bool attention_dropout = false;  // dropout inside the softmax kernel (LiBai's fused multi-head attention)
@@ -46,8 +51,10 @@ struct HostCost {
 
 // Bytes of model state per parameter.
 struct StateBytes {
-  Constant gradient;          // per parameter, held through the step
-  Constant optimizer;         // master weights and moments
+  bool sharded_optimizer =
+      false;           // optimizer states over the data group at any ZeRO stage (DeepSpeed BF16_Optimizer)
+  Constant gradient;   // per parameter, held through the step
+  Constant optimizer;  // master weights and moments
   Constant update_temporary;  // extra while the optimizer runs (fp32 gradient copy)
   Constant reduced_gradient;  // per parameter on the wire in the gradient reduction
 };
@@ -61,6 +68,8 @@ struct Communication {
   GradientReduction gradient_reduction = GradientReduction::after;
   bool reduction_overlaps_model_parallel = true;  // false: overlap only when tensor = pipeline = 1
   bool blocking_pipeline_sends = true;
+  bool keeps_sent_activations =
+      false;  // a stage holds its output until the backward pass (DeepSpeed pipe buffers)
   bool scatter_gather_sends = true;  // pipeline messages split over the tensor group across nodes
   bool gradient_collectives_beside_gemm =
       false;  // tensor-parallel ones of the backward pass, each behind one GEMM
@@ -91,7 +100,11 @@ struct SoftwareProfile {
   Communication communication;
   FrameworkMemory memory;
   StageBalance stage_balance = StageBalance::layers;
+  std::optional<CalibrationRecord> calibration = {};
 };
+
+// Whether a rank holds only its share of the optimizer states.
+bool shards_optimizer(const SoftwareProfile& software, const Layout& layout);
 
 const char* to_string(GradientReduction);
 const char* to_string(StageBalance);

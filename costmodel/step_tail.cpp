@@ -13,8 +13,8 @@ double exposed_beside_compute(double total_s, double tail_s, double backward_s, 
   return tail_s + std::max(hidden * (1 - 1 / slowdown), hidden - backward_s);
 }
 
-double shard_ranks(const Layout& layout) {
-  return layout.zero_stage >= 1 ? static_cast<double>(layout.data * layout.context) : 1;
+double shard_ranks(const Scenario& scenario, const Layout& layout) {
+  return shards_optimizer(scenario.software, layout) ? static_cast<double>(layout.data * layout.context) : 1;
 }
 
 }  // namespace
@@ -38,7 +38,7 @@ double exposed_reduction_s(const Scenario& scenario, const Links& links, const L
 
 double parameter_gather_s(const Scenario& scenario, const Links& links, const Layout& layout,
                           const GroupPlacement& data, double parameters) {
-  if (layout.zero_stage != 1 && layout.zero_stage != 2) return 0;
+  if (!shards_optimizer(scenario.software, layout) || layout.zero_stage == 3) return 0;
   return links.collective_s(OpKind::all_gather,
                             parameters * static_cast<double>(bytes_per_element(scenario.precision)), data);
 }
@@ -59,7 +59,7 @@ Breakdown optimizer_step(const Scenario& scenario, const Layout& layout, double 
                          const StageState& stage) {
   const SoftwareProfile& software = scenario.software;
   const Host& host = scenario.hardware.host;
-  const double owned = stage.parameters / shard_ranks(layout);
+  const double owned = stage.parameters / shard_ranks(scenario, layout);
   const double launches =
       software.optimizer.launches_per_tensor * stage.weights * software.host.launch_s * host.launch_scale;
   Breakdown parts;

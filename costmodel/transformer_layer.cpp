@@ -54,19 +54,20 @@ void unfused_attention(BlockBuilder& b, const ModelSpec& model, const Fusion& fu
     b.backward(op);
   };
   product("attention.scores", columns, model.head_width());
-  const double dropout = model.dropout > 0 ? 1 : 0;
+  const double dropout = model.dropout > 0 ? 1 : 0, mask = b.mask_bytes();
   const BlockBuilder::Traffic softmax = softmax_traffic(model, fusion, e);
   if (fusion.attention_dropout) {
-    b.elementwise(
-        OpKind::softmax, "attention.softmax_dropout", scores,
-        {softmax.forward_bytes + (e + 1) * dropout, softmax.backward_bytes + dropout, 1, 1, dropout});
+    b.elementwise(OpKind::softmax, "attention.softmax_dropout", scores,
+                  {softmax.forward_bytes + (e + mask) * dropout, softmax.backward_bytes + mask * dropout, 1,
+                   1, dropout});
   } else {
     b.elementwise(OpKind::softmax, "attention.softmax", scores, softmax);
     if (dropout > 0)
-      b.elementwise(OpKind::dropout, "attention.dropout", scores, {2 * e + 1, 2 * e + 1, 1, 1, 1});
+      b.elementwise(OpKind::dropout, "attention.dropout", scores, {2 * e + mask, 2 * e + mask, 1, 1, 1});
   }
+  if (!fusion.softmax) b.save("attention.masked_scores", scores * e);
   b.save("attention.probabilities", scores * e);
-  if (dropout > 0) b.save("attention.dropout", scores * (e + 1));  // mask and dropped probabilities
+  if (dropout > 0) b.save("attention.dropout", scores * (e + mask));  // mask and dropped probabilities
   product("attention.context", model.head_width(), columns);
   const double context = s.rows * static_cast<double>(s.attention);
   b.elementwise(OpKind::copy, "attention.merge_heads", context, {2 * e, 2 * e, 1, 1});
@@ -158,17 +159,15 @@ void feed_forward(BlockBuilder& b, const ModelSpec& model, const Fusion& fusion,
   b.enter_tensor_region("ffn.input", stream);
   b.save("ffn.up.input", norm_stream * e);
   b.linear("ffn.up", model.hidden, gated ? 2 * width : width, !gated);
-  b.save("ffn.activation.input", inner * e * (gated ? 2 : 1));
   if (gated) {
+    b.save("ffn.activation.input", 2 * inner * e);
     // Unfused, the activated gate is kept as well.
     b.elementwise(OpKind::activation, "ffn.swiglu", inner,
                   fusion.gated_activation ? BlockBuilder::Traffic{3 * e, 5 * e, 1, 1}
                                           : BlockBuilder::Traffic{5 * e, 10 * e, 2, 4});
     if (!fusion.gated_activation) b.save("ffn.gate", inner * e);
   } else {
-    b.elementwise(OpKind::activation, "ffn.gelu", inner,
-                  fusion.bias_gelu ? BlockBuilder::Traffic{2 * e, 3 * e, 1, 1}
-                                   : BlockBuilder::Traffic{4 * e, 3 * e, 2, 1});
+    b.gelu("ffn.gelu", inner);
   }
   b.save("ffn.down.input", inner * e);
   b.linear("ffn.down", width, model.hidden, !gated);

@@ -14,6 +14,7 @@ namespace paraplan {
 namespace {
 
 constexpr int64_t kMaxDevicesPerNode = 4096;
+constexpr Range kError{0, 1e6, false};  // relative
 
 constexpr const char* kConstantForm = "{ value = NUMBER, kind = \"KIND\", source = \"WHERE IT COMES FROM\" }";
 
@@ -48,6 +49,17 @@ void read_fields(TomlReader& reader, const ProfileFields& fields) {
     if (!text) reader.note_missing(field.key, "one of " + comma_separated(field.words));
     if (text && !field.set(*text)) reader.fail_word(field.key, *text, field.words);
   }
+}
+
+std::optional<CalibrationRecord> read_calibration(TomlReader& reader) {
+  if (!reader.has("calibration")) return std::nullopt;
+  CalibrationRecord record;
+  record.tables = reader.texts("calibration.tables");
+  if (record.tables.empty()) reader.note_missing("calibration.tables", "file names of measured rows");
+  record.rows = reader.integer("calibration.rows", {1, kMaxSize});
+  record.mean_abs_error = reader.number("calibration.mean_abs_error", kError);
+  record.leave_one_out_error = reader.find_number("calibration.leave_one_out_error", kError);
+  return record;
 }
 
 std::vector<GemmSample> read_samples(const TomlReader& reader, const std::string& key,
@@ -108,6 +120,7 @@ HardwareProfile load_hardware(const std::filesystem::path& file) {
   profile.description = reader.find_text("description").value_or("");
   read_fields(reader, profile_fields(profile));
   profile.node.devices = static_cast<int>(reader.integer("node.devices", {1, kMaxDevicesPerNode}));
+  profile.calibration = read_calibration(reader);
   const std::vector<std::string> pairs = reader.texts("node.pairs");
   const std::optional<std::string> samples = reader.find_text("gemm_samples");
   reader.finish();
@@ -125,6 +138,7 @@ Network load_network(const std::filesystem::path& file) {
   Network network;
   network.name = file.stem().string();
   read_fields(reader, profile_fields(network));
+  network.calibration = read_calibration(reader);
   reader.finish();
   return network;
 }
@@ -135,6 +149,7 @@ SoftwareProfile load_software(const std::filesystem::path& file) {
   profile.name = file.stem().string();
   profile.description = reader.find_text("description").value_or("");
   read_fields(reader, profile_fields(profile));
+  profile.calibration = read_calibration(reader);
   reader.finish();
   return profile;
 }

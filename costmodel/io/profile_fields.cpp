@@ -93,8 +93,6 @@ void add_node(NodeLinks& n, ProfileFields& fields) {
           {"node.link_GBps", kGiga, &n.link_bytes_per_s, kSize, kOrZero},
           {"node.host_link_GBps", kGiga, &n.host_link_bytes_per_s, kSize, kOrZero},
           {"node.collective_efficiency", kOne, &n.collective_efficiency, kFraction, kOrZero},
-          // 0 or absent: the links are the only limit.
-          {"node.processing_GBps", kGiga, &n.processing_bytes_per_s, kAmount, kOrZero},
           {"node.latency_us", kMicro, &n.latency_s, kTime, kOrZero},
           {"node.hop_us", kMicro, &n.hop_s, kTime, kOrZero},
       });
@@ -103,7 +101,9 @@ void add_node(NodeLinks& n, ProfileFields& fields) {
 void add_fusion(Fusion& f, ProfileFields& fields) {
   fields.flags.insert(fields.flags.end(), {
                                               {"fusion.softmax", &f.softmax},
+                                              {"fusion.gelu", &f.gelu},
                                               {"fusion.bias_gelu", &f.bias_gelu},
+                                              {"fusion.dropout", &f.dropout},
                                               {"fusion.bias_dropout_add", &f.bias_dropout_add},
                                               {"fusion.norm", &f.norm},
                                               {"fusion.attention_dropout", &f.attention_dropout},
@@ -131,6 +131,7 @@ void add_host_cost(HostCost& h, ProfileFields& fields) {
 }
 
 void add_state(StateBytes& s, OptimizerCost& o, ProfileFields& fields) {
+  fields.flags.push_back({"state.sharded_optimizer", &s.sharded_optimizer});
   fields.constants.insert(
       fields.constants.end(),
       {
@@ -150,6 +151,7 @@ void add_communication(Communication& c, ProfileFields& fields) {
       {
           {"communication.reduction_overlaps_model_parallel", &c.reduction_overlaps_model_parallel},
           {"communication.blocking_pipeline_sends", &c.blocking_pipeline_sends},
+          {"communication.keeps_sent_activations", &c.keeps_sent_activations},
           {"communication.scatter_gather_sends", &c.scatter_gather_sends},
           {"communication.gradient_collectives_beside_gemm", &c.gradient_collectives_beside_gemm},
           {"communication.checkpoints_over_tensor", &c.checkpoints_over_tensor},

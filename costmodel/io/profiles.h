@@ -12,7 +12,8 @@ namespace paraplan {
 // kind: assumed, datasheet, inferred, fitted, measured; standard_error (same unit) only for a fitted value.
 // The keys are those of profile_fields.h; a hardware profile also has node.devices, node.pairs = ["0-1:2",
 // ...] (a mesh's devices and their bonded links) and gemm_samples = "FILE.tsv". The name is the file's,
-// without ".toml".
+// without ".toml". A calibrated profile has a table [calibration]: tables, rows, mean_abs_error and
+// leave_one_out_error (fractions).
 
 // Throw InputError for anything wrong in the file.
 HardwareProfile load_hardware(const std::filesystem::path& file);

@@ -56,8 +56,7 @@ std::vector<std::string> split(std::string_view text, char separator) {
 std::optional<int64_t> checked_product(std::initializer_list<int64_t> sizes) {
   int64_t product = 1;
   for (int64_t size : sizes) {
-    if (size > kMaxExactInteger / product) return std::nullopt;
-    product *= size;
+    if (__builtin_mul_overflow(product, size, &product) || product > kMaxExactInteger) return std::nullopt;
   }
   return product;
 }

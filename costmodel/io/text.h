@@ -27,7 +27,7 @@ std::optional<bool> parse_switch(std::string_view text);
 // Pieces between separators; "a,,b" has an empty one, "" is one empty piece.
 std::vector<std::string> split(std::string_view text, char separator);
 
-// Product of positive sizes; empty when it exceeds kMaxExactInteger.
+// Product of sizes that are not negative; empty when it exceeds kMaxExactInteger.
 std::optional<int64_t> checked_product(std::initializer_list<int64_t> sizes);
 
 // True for anything that is there and can be read as a file; false for a folder.

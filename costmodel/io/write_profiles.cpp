@@ -75,6 +75,17 @@ class TomlWriter {
     for (const ConstantField& field : fields.constants) add(field);
   }
 
+  void add(const std::optional<CalibrationRecord>& record) {
+    if (!record) return;
+    std::vector<std::string> tables;
+    for (const std::string& table : record->tables) tables.push_back(quoted(table));
+    add("calibration.tables", fmt::format("[{}]", fmt::join(tables, ", ")));
+    add("calibration.rows", fmt::format("{}", record->rows));
+    add("calibration.mean_abs_error", fmt::format("{}", record->mean_abs_error));
+    if (record->leave_one_out_error)
+      add("calibration.leave_one_out_error", fmt::format("{}", *record->leave_one_out_error));
+  }
+
   std::string text() const {
     std::string text = tables_.front().second;
     for (size_t i = 1; i < tables_.size(); ++i) {
@@ -103,6 +114,7 @@ void write_hardware(const HardwareProfile& profile, const std::filesystem::path&
   std::vector<std::string> pairs;
   for (const LinkPair& pair : profile.node.pairs) pairs.push_back(quoted(to_string(pair)));
   if (!pairs.empty()) writer.add("node.pairs", fmt::format("[{}]", fmt::join(pairs, ", ")));
+  writer.add(profile.calibration);
   write_text_file(file, writer.text());
 }
 
@@ -110,6 +122,7 @@ void write_network(const Network& network, const std::filesystem::path& file) {
   Network copy = network;
   TomlWriter writer;
   writer.add(profile_fields(copy));
+  writer.add(network.calibration);
   write_text_file(file, writer.text());
 }
 
@@ -118,6 +131,7 @@ void write_software(const SoftwareProfile& profile, const std::filesystem::path&
   TomlWriter writer;
   if (!profile.description.empty()) writer.add("description", quoted(profile.description));
   writer.add(profile_fields(copy));
+  writer.add(profile.calibration);
   write_text_file(file, writer.text());
 }
 

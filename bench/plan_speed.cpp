@@ -1,0 +1,45 @@
+// How fast layouts are priced: GPT-3 175B on 1,024 A100s, the whole search space.
+#include <benchmark/benchmark.h>
+
+#include "costmodel/io/scenario_file.h"
+#include "planner/search.h"
+#include "planner/search_space.h"
+
+namespace paraplan {
+namespace {
+
+Scenario gpt3() {
+  return load_scenario(PARAPLAN_SOURCE_DIR "/scenarios/gpt3_175b_a100.toml");
+}
+
+// One model prices every layout, its memo empty at the start.
+void price_layouts_on_one_thread(benchmark::State& state) {
+  const Scenario scenario = gpt3();
+  const std::vector<Layout> layouts = enumerate_layouts(scenario);
+  for (auto _ : state) {
+    CostModel model(scenario);
+    for (const Layout& layout : layouts) benchmark::DoNotOptimize(model.predict(layout));
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(layouts.size()));
+  state.counters["layouts"] = static_cast<double>(layouts.size());
+}
+BENCHMARK(price_layouts_on_one_thread)->Unit(benchmark::kMillisecond);
+
+void search_on_all_threads(benchmark::State& state) {
+  const Scenario scenario = gpt3();
+  PlanResult plan;
+  for (auto _ : state) plan = search_layouts(scenario, {});
+  state.SetItemsProcessed(state.iterations() * plan.evaluated);
+  state.counters["layouts"] = static_cast<double>(plan.evaluated);
+  state.counters["fit"] = static_cast<double>(plan.feasible);
+}
+BENCHMARK(search_on_all_threads)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+void enumerate(benchmark::State& state) {
+  const Scenario scenario = gpt3();
+  for (auto _ : state) benchmark::DoNotOptimize(enumerate_layouts(scenario));
+}
+BENCHMARK(enumerate)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace paraplan

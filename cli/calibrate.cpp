@@ -1,0 +1,136 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/progress.h"
+#include "costmodel/input_error.h"
+#include "costmodel/io/measured_rows.h"
+#include "costmodel/io/profiles.h"
+#include "costmodel/io/scenario_file.h"
+#include "costmodel/io/text.h"
+#include "planner/calibration.h"
+#include "planner/report_calibration.h"
+
+namespace paraplan {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct CalibrateOptions {
+  std::vector<std::string> scenarios;
+  std::string measured;
+  std::vector<std::string> same;  // "PROFILE=PROFILE"
+  std::string quantity = "time";
+  CalibrationOptions fit;
+  bool json = false;
+  std::string out;
+};
+
+CalibrationPart load_part(const std::string& path, const std::string& measured) {
+  CalibrationPart part{load_scenario(path), "", {}};
+  const std::string rows = measured.empty() ? part.scenario.measured_path : measured;
+  if (rows.empty()) {
+    throw InputError(path, 0, "measured", "the scenario names no measured rows; give --measured ROWS.tsv");
+  }
+  part.table = fs::path(rows).filename().string();
+  part.rows = load_measured(rows, part.scenario);
+  return part;
+}
+
+SameProfile parse_same(const std::string& text) {
+  const std::vector<std::string> names = split(text, '=');
+  if (names.size() != 2 || names[0].empty() || names[1].empty()) {
+    throw InputError("command line", 0, "--same", fmt::format("must be PROFILE=PROFILE, is \"{}\"", text));
+  }
+  return {names[0], names[1]};
+}
+
+void check_positive(const char* option, double value) {
+  if (!std::isfinite(value) || value <= 0)
+    throw InputError("command line", 0, option, fmt::format("must be a number above 0, is {}", value));
+}
+
+CalibrationOptions fit_options(const CalibrateOptions& options) {
+  CalibrationOptions fit = options.fit;
+  check_positive("--prior", fit.prior);
+  check_positive("--row-error", fit.row_error);
+  fit.time = options.quantity != "memory";
+  fit.memory = options.quantity != "time";
+  for (const std::string& text : options.same) fit.same.push_back(parse_same(text));
+  return fit;
+}
+
+// One changed profile goes to the file `out`, several to folders by kind in `out`.
+void write_profiles(const ProfileSet& profiles, const fs::path& out) {
+  const bool one = profiles.hardware.size() + profiles.networks.size() + profiles.software.size() == 1;
+  const auto place = [&](const char* kind, const std::string& name) {
+    if (one && !fs::is_directory(out)) return out;
+    fs::create_directories(out / kind);
+    return out / kind / (name + ".toml");
+  };
+  for (const auto& [name, profile] : profiles.hardware) write_hardware(profile, place("hardware", name));
+  for (const auto& [name, network] : profiles.networks) write_network(network, place("networks", name));
+  for (const auto& [name, profile] : profiles.software) write_software(profile, place("software", name));
+}
+
+int run_calibrate(const CalibrateOptions& options) {
+  std::vector<CalibrationPart> parts;
+  for (const std::string& path : options.scenarios) parts.push_back(load_part(path, options.measured));
+  ProgressBar bar("leaving rows out");
+  CalibrationOptions fit = fit_options(options);
+  fit.progress = [&bar](int64_t done, int64_t total) { bar.show(done, total); };
+  const Calibration calibration = calibrate(parts, fit);
+  bar.clear();
+  fmt::print("{}", options.json ? calibration_json(calibration) : calibration_report(calibration));
+  if (!options.out.empty()) write_profiles(calibration.profiles, options.out);
+  return calibration.converged ? kDone : kCouldNot;
+}
+
+void add_fit_options(CLI::App* command, CalibrateOptions& options) {
+  command
+      ->add_option(
+          "--fit", options.fit.fit,
+          "Constants to fit: software.host.launch_us, or of one profile: software.NAME:host.launch_us")
+      ->delimiter(',')
+      ->type_name("KEY");
+  command->add_option("--same", options.same, "The first profile's constants follow those of the second")
+      ->type_name("PROFILE=PROFILE");
+  command->add_option("--quantity", options.quantity, "What to fit: time, memory or both")
+      ->check(CLI::IsMember({"time", "memory", "both"}))
+      ->capture_default_str();
+  command
+      ->add_option(
+          "--prior", options.fit.prior,
+          "Expected change of a constant, as a logarithm; small values hold constants at their start")
+      ->capture_default_str();
+  command->add_option("--row-error", options.fit.row_error, "Expected relative error of a fitted row")
+      ->capture_default_str();
+  command->add_flag("--robust", options.fit.robust, "Let rows that are far off pull less");
+  command->add_flag("!--no-leave-one-out", options.fit.leave_one_out, "Do not fit again without each row");
+}
+
+}  // namespace
+
+void add_calibrate(CLI::App& app, Command& chosen) {
+  const auto options = std::make_shared<CalibrateOptions>();
+  CLI::App* command = app.add_subcommand("calibrate", "Fit constants of profiles to measured training steps");
+  command->add_option("SCENARIO", options->scenarios, "Scenario files (.toml)")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--measured", options->measured, "Measured rows to use instead of the scenarios' own")
+      ->type_name("ROWS");
+  add_fit_options(command, *options);
+  command
+      ->add_option("--out", options->out,
+                   "File for the changed profile, or folder for several; without it nothing is written")
+      ->type_name("PROFILE");
+  command->add_flag("--json", options->json, "Print JSON");
+  command->callback([options, &chosen] { chosen = [options] { return run_calibrate(*options); }; });
+}
+
+}  // namespace paraplan

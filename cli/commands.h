@@ -1,0 +1,23 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace paraplan {
+
+// What the command line asks for; returns the exit code. Set by the subcommand that was named.
+using Command = std::function<int()>;
+
+// Exit codes; bad input (2) is an InputError that `main` catches.
+inline constexpr int kDone = 0;
+inline constexpr int kCouldNot = 1;
+inline constexpr int kBadInput = 2;
+
+// Each adds one subcommand, whose parsing sets `chosen`.
+void add_plan(CLI::App& app, Command& chosen);
+void add_predict(CLI::App& app, Command& chosen);
+void add_sweep(CLI::App& app, Command& chosen);
+void add_validate(CLI::App& app, Command& chosen);
+void add_calibrate(CLI::App& app, Command& chosen);
+
+}  // namespace paraplan

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+
+#include "planner/search.h"
+
+namespace paraplan {
+
+// Arguments that several subcommands share.
+void add_scenario(CLI::App* command, std::string& path);
+void add_objective(CLI::App* command, std::string& objective);
+
+// The objective of a name that add_objective has let through.
+Objective parse_objective(const std::string& name);
+
+}  // namespace paraplan

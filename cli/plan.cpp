@@ -1,0 +1,67 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "costmodel/io/scenario_file.h"
+#include "costmodel/io/text.h"
+#include "planner/overrides.h"
+#include "planner/plan_file.h"
+#include "planner/report.h"
+#include "planner/search.h"
+
+namespace paraplan {
+namespace {
+
+struct PlanOptions {
+  std::string scenario;
+  std::string devices;  // empty: as the scenario says
+  int64_t top = 10;
+  std::string objective = "time";
+  bool json = false;
+  std::string out;
+};
+
+int run_plan(const PlanOptions& options) {
+  Scenario scenario = load_scenario(options.scenario);
+  if (!options.devices.empty()) {
+    scenario = apply_overrides(scenario, {{"devices", options.devices}}, "command line");
+  }
+
+  ProgressBar bar("pricing layouts");
+  SearchOptions search;
+  search.objective = parse_objective(options.objective);
+  search.top = options.top;
+  search.progress = [&bar](int64_t done, int64_t total) { bar.show(done, total); };
+  const PlanResult plan = search_layouts(scenario, search);
+  bar.clear();
+
+  if (!options.out.empty() && !plan.layouts.empty()) {
+    write_text_file(options.out, plan_file_text(scenario, plan.layouts.front()));
+  }
+  fmt::print("{}", options.json ? plan_json(scenario, plan) : plan_report(scenario, plan));
+  return plan.layouts.empty() ? kCouldNot : kDone;
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app, Command& chosen) {
+  const auto options = std::make_shared<PlanOptions>();
+  CLI::App* command = app.add_subcommand("plan", "Price every layout of a scenario and rank those that fit");
+  add_scenario(command, options->scenario);
+  command->add_option("--devices", options->devices, "Devices to use instead of the scenario's number")
+      ->type_name("N");
+  command->add_option("--top", options->top, "Layouts to show")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  add_objective(command, options->objective);
+  command->add_flag("--json", options->json, "Print JSON");
+  command->add_option("--out", options->out, "File to write the best layout to")->type_name("PLAN");
+  command->callback([options, &chosen] { chosen = [options] { return run_plan(*options); }; });
+}
+
+}  // namespace paraplan

@@ -1,0 +1,66 @@
+#include "planner/sweep.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/progress.h"
+#include "costmodel/io/scenario_file.h"
+#include "costmodel/io/text.h"
+
+namespace paraplan {
+namespace {
+
+struct SweepOptions {
+  std::string scenario;
+  std::vector<std::string> vary;
+  std::string objective = "time";
+  std::string csv;
+  bool json = false;
+};
+
+int run_sweep(const SweepOptions& options) {
+  const Scenario scenario = load_scenario(options.scenario);
+  std::vector<Variation> variations;
+  for (const std::string& text : options.vary) variations.push_back(parse_variation(text, "command line"));
+
+  ProgressBar bar("planning points");
+  const auto progress = [&bar](int64_t done, int64_t total) { bar.show(done, total); };
+  const std::vector<SweepPoint> points =
+      sweep(scenario, variations, parse_objective(options.objective), progress);
+  bar.clear();
+
+  if (!options.csv.empty()) write_text_file(options.csv, sweep_csv(points));
+  fmt::print("{}", options.json ? sweep_json(scenario, points) : sweep_report(points));
+  const bool any_fits =
+      std::ranges::any_of(points, [](const SweepPoint& point) { return !point.plan.layouts.empty(); });
+  return any_fits ? kDone : kCouldNot;
+}
+
+}  // namespace
+
+void add_sweep(CLI::App& app, Command& chosen) {
+  const auto options = std::make_shared<SweepOptions>();
+  CLI::App* command =
+      app.add_subcommand("sweep", "Plan a scenario again for other sizes, links, profiles or prices");
+  add_scenario(command, options->scenario);
+  command
+      ->add_option("--vary", options->vary,
+                   "What to vary, e.g. nodes=4,8,16 or hardware.device.memory_GiB=40,80; may be given again")
+      ->required()
+      ->type_name("KEY=V1,V2,...")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_objective(command, options->objective);
+  CLI::Option* csv =
+      command->add_option("--csv", options->csv, "File to write the rows to")->type_name("FILE");
+  command->add_flag("--json", options->json, "Print JSON")->excludes(csv);
+  command->callback([options, &chosen] { chosen = [options] { return run_sweep(*options); }; });
+}
+
+}  // namespace paraplan

@@ -1,0 +1,154 @@
+#include "planner/overrides.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <functional>
+#include <map>
+
+#include "costmodel/input_error.h"
+#include "costmodel/io/job.h"
+#include "costmodel/io/model_file.h"
+#include "costmodel/io/profile_fields.h"
+#include "costmodel/io/profiles.h"
+#include "costmodel/io/scenario_file.h"
+#include "costmodel/io/suggestion.h"
+#include "costmodel/io/text.h"
+
+namespace paraplan {
+namespace {
+
+namespace fs = std::filesystem;
+
+// One override on its way into a scenario.
+struct Assignment {
+  const std::string& origin;
+  const std::string& key;
+  const std::string& value;
+
+  [[noreturn]] void fail(const std::string& message) const { throw InputError(origin, 0, key, message); }
+
+  int64_t size() const {
+    const std::optional<int64_t> size = parse_integer(value);
+    if (!size || *size < 1 || *size > kMaxSize)
+      fail(fmt::format("must be an integer from 1, is \"{}\"", value));
+    return *size;
+  }
+
+  fs::path existing(const fs::path& path) const {
+    if (path.empty() || !fs::exists(path)) fail(no_such_file(path));
+    return path;
+  }
+};
+
+using Setter = std::function<void(Scenario&, const Assignment&)>;
+
+const std::map<std::string, Setter>& file_setters() {
+  static const std::map<std::string, Setter> setters = {
+      {"model", [](Scenario& s,
+                   const Assignment& a) { s.model = load_model(a.existing(model_path(s.path, a.value))); }},
+      {"hardware",
+       [](Scenario& s, const Assignment& a) {
+         s.hardware = load_hardware(a.existing(profile_path(s.path, "hardware", a.value)));
+       }},
+      {"network",
+       [](Scenario& s, const Assignment& a) {
+         s.network = load_network(a.existing(profile_path(s.path, "networks", a.value)));
+       }},
+      {"software",
+       [](Scenario& s, const Assignment& a) {
+         s.software = load_software(a.existing(profile_path(s.path, "software", a.value)));
+       }},
+  };
+  return setters;
+}
+
+// Part of one node, or a whole number of nodes.
+void set_devices(Scenario& scenario, const Assignment& assignment) {
+  Cluster& cluster = scenario.cluster;
+  const int64_t devices = assignment.size();
+  const int64_t per_node = cluster.devices_per_node;
+  if (devices > per_node && devices % per_node != 0) {
+    assignment.fail(fmt::format("must be at most the {} devices of a node, or a multiple of them, is {}",
+                                per_node, devices));
+  }
+  cluster.nodes = std::max<int64_t>(1, devices / per_node);
+  cluster.devices_per_node = std::min(devices, per_node);
+}
+
+void set_price(Scenario& scenario, const Assignment& assignment) {
+  const std::optional<double> price = parse_number(assignment.value);
+  if (!price || *price <= 0)
+    assignment.fail(fmt::format("must be a number above 0, is \"{}\"", assignment.value));
+  scenario.cluster.price_per_device_hour = *price;
+}
+
+const std::map<std::string, Setter>& job_setters() {
+  static const std::map<std::string, Setter> setters = {
+      {"nodes", [](Scenario& s, const Assignment& a) { s.cluster.nodes = a.size(); }},
+      {"devices_per_node", [](Scenario& s, const Assignment& a) { s.cluster.devices_per_node = a.size(); }},
+      {"devices", set_devices},
+      {"seq_length", [](Scenario& s, const Assignment& a) { s.seq_length = a.size(); }},
+      {"global_batch", [](Scenario& s, const Assignment& a) { s.global_batch = a.size(); }},
+      {"price_per_device_hour", set_price},
+  };
+  return setters;
+}
+
+void set_field(const ProfileFields& fields, const std::string& path, const Assignment& assignment) {
+  const auto field = std::ranges::find(fields.constants, path, &ConstantField::key);
+  if (field == fields.constants.end()) {
+    assignment.fail(fmt::format("unknown constant{}", did_you_mean(path, constant_keys(fields))));
+  }
+  const std::optional<double> value = parse_number(assignment.value);
+  if (!value || !field->range.contains(*value)) {
+    assignment.fail(fmt::format("must be {}, is \"{}\"", to_string(field->range), assignment.value));
+  }
+  *field->constant = {
+      .value = field->unit.to_si(*value), .provenance = Provenance::assumed, .source = "override"};
+}
+
+void set_constant(Scenario& scenario, const Assignment& assignment) {
+  const size_t point = assignment.key.find('.');
+  const std::string profile = assignment.key.substr(0, point);
+  const std::string path = point == std::string::npos ? "" : assignment.key.substr(point + 1);
+  if (profile == "hardware") return set_field(profile_fields(scenario.hardware), path, assignment);
+  if (profile == "network") return set_field(profile_fields(scenario.network), path, assignment);
+  if (profile == "software") return set_field(profile_fields(scenario.software), path, assignment);
+  assignment.fail(
+      fmt::format("cannot be varied{}; give one of {}, or a constant of a profile such as "
+                  "hardware.device.memory_GiB",
+                  did_you_mean(assignment.key, override_keys()), comma_separated(override_keys())));
+}
+
+void assign(Scenario& scenario, const Assignment& assignment) {
+  const auto job = job_setters().find(assignment.key);
+  if (job != job_setters().end()) return job->second(scenario, assignment);
+  set_constant(scenario, assignment);
+}
+
+}  // namespace
+
+std::vector<std::string> override_keys() {
+  std::vector<std::string> keys;
+  for (const auto& [key, setter] : file_setters()) keys.push_back(key);
+  for (const auto& [key, setter] : job_setters()) keys.push_back(key);
+  return keys;
+}
+
+Scenario apply_overrides(Scenario scenario, const std::vector<Override>& overrides,
+                         const std::string& origin) {
+  for (const auto& [key, value] : overrides) {
+    const auto file = file_setters().find(key);
+    if (file != file_setters().end()) file->second(scenario, {origin, key, value});
+  }
+  for (const auto& [key, value] : overrides) {
+    if (!file_setters().contains(key)) assign(scenario, {origin, key, value});
+  }
+  const JobFault fault = check_job(scenario);
+  if (!fault.key.empty()) throw InputError(origin, 0, fault.key, fault.message);
+  return scenario;
+}
+
+}  // namespace paraplan

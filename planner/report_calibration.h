@@ -1,0 +1,15 @@
+#pragma once
+
+#include <string>
+
+#include "planner/calibration.h"
+
+namespace paraplan {
+
+// The fitted constants, and the errors before and after by scenario and by software profile.
+std::string calibration_report(const Calibration& calibration);
+
+// The same and every row, as `calibrate --json` prints it.
+std::string calibration_json(const Calibration& calibration);
+
+}  // namespace paraplan

@@ -1,0 +1,94 @@
+#include <algorithm>
+
+#include "planner/json.h"
+#include "planner/report_validation.h"
+
+namespace paraplan {
+namespace {
+
+Json value_of(Quantity quantity, double value) {
+  if (quantity != Quantity::outcome) return value;
+  return value == 1 ? "ok" : value == 0 ? "oom" : "impossible";
+}
+
+Json row_object(const ComparedRow& row) {
+  Json object = {{"scenario", row.scenario},
+                 {"id", row.id},
+                 {"quantity", to_string(row.quantity)},
+                 {"measured", value_of(row.quantity, row.measured)},
+                 {"predicted", value_of(row.quantity, row.predicted)},
+                 {"relative_error", row.relative_error},
+                 {"fits", row.fits}};
+  if (!row.failure.empty()) object["failure"] = row.failure;
+  return object;
+}
+
+// Quantities that no row holds are left out.
+Json summary_object(const std::vector<ComparedRow>& rows) {
+  Json object = Json::object();
+  for (const Quantity quantity : kQuantities) {
+    const ErrorSummary summary = summarise(rows, quantity);
+    if (summary.rows + summary.not_predicted == 0) continue;
+    object[to_string(quantity)] = {{"rows", summary.rows},
+                                   {"not_predicted", summary.not_predicted},
+                                   {"mean_absolute_relative_error", summary.mean},
+                                   {"median_absolute_relative_error", summary.median},
+                                   {"largest_absolute_relative_error", summary.largest},
+                                   {"bias", summary.bias}};
+  }
+  return object;
+}
+
+Json scenario_summaries(const std::vector<ComparedRow>& rows) {
+  Json object = Json::object();
+  for (auto begin = rows.begin(); begin != rows.end();) {
+    const auto end =
+        std::find_if(begin, rows.end(), [&](const ComparedRow& r) { return r.scenario != begin->scenario; });
+    object[begin->scenario] = summary_object({begin, end});
+    begin = end;
+  }
+  return object;
+}
+
+Json group_object(const RankingGroup& group) {
+  const RankingQuality& quality = group.quality;
+  Json object = {{"scenario", group.scenario}, {"model", group.model},
+                 {"layers", group.layers},     {"seq_length", group.seq_length},
+                 {"devices", group.devices},   {"clock_ghz", nullptr},
+                 {"recompute", nullptr}};
+  if (group.clock_hz > 0) object["clock_ghz"] = group.clock_hz / 1e9;
+  if (group.recompute) object["recompute"] = *group.recompute;
+  object["rows"] = group.rows;
+  object["fastest_found"] = quality.fastest_found;
+  object["regret"] = quality.regret;
+  object["kendall_tau"] = quality.kendall_tau;
+  object["pairs"] = quality.pairs;
+  object["pairs_over_5_percent"] = quality.pairs_over_5_percent;
+  object["concordant_over_5_percent"] = quality.concordant_over_5_percent;
+  return object;
+}
+
+}  // namespace
+
+std::string validation_json(const Validation& all) {
+  Json document = {{"rows", Json::array()},
+                   {"summary", summary_object(all.rows)},
+                   {"ranking", Json::array()},
+                   {"mean_kendall_tau",
+                    {{"all_rows", mean_kendall_tau(all.ranking, false)},
+                     {"equal_recompute", mean_kendall_tau(all.ranking, true)}}},
+                   {"scenarios", scenario_summaries(all.rows)},
+                   {"profiles", Json::array()}};
+  for (const ComparedRow& row : all.rows) document["rows"].push_back(row_object(row));
+  for (const RankingGroup& group : all.ranking) document["ranking"].push_back(group_object(group));
+  for (const ProfileUse& use : all.profiles) {
+    document["profiles"].push_back({{"kind", use.kind},
+                                    {"name", use.name},
+                                    {"constants", use.constants},
+                                    {"fitted", use.fitted},
+                                    {"rows", use.rows}});
+  }
+  return document.dump(2) + "\n";
+}
+
+}  // namespace paraplan

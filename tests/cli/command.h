@@ -1,0 +1,22 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace paraplan {
+
+// What a run of the program left behind.
+struct Outcome {
+  int exit_code = -1;
+  std::string out, err;
+};
+
+// Runs `paraplan ARGUMENTS` through the shell, in the root of the sources.
+Outcome run_paraplan(const std::string& arguments);
+
+// A file below a folder of this test program's own, which is emptied at its start.
+std::filesystem::path scratch_file(const std::string& name);
+
+std::string content_of(const std::filesystem::path& file);
+
+}  // namespace paraplan

@@ -1,0 +1,123 @@
+#include "costmodel/io/layout_text.h"
+
+#include <gtest/gtest.h>
+
+#include "costmodel/input_error.h"
+
+namespace paraplan {
+namespace {
+
+std::string error_of(const std::string& text) {
+  try {
+    parse_layout(text, "command line");
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST(LayoutText, ReadsEverySetting) {
+  const Layout layout = parse_layout(
+      "data=8,tensor=2,pipeline=4,context=3,expert=1,virtual_stages=2,micro_batch=5,recompute=layers,"
+      "recompute_layers=3,sequence_parallel=on,zero_stage=1,offload=optimizer+parameters,schedule="
+      "interleaved,"
+      "placement=data-tensor-context-pipeline",
+      "command line");
+  EXPECT_EQ(layout.data, 8);
+  EXPECT_EQ(layout.tensor, 2);
+  EXPECT_EQ(layout.pipeline, 4);
+  EXPECT_EQ(layout.context, 3);
+  EXPECT_EQ(layout.devices(), 192);
+  EXPECT_EQ(layout.virtual_stages, 2);
+  EXPECT_EQ(layout.micro_batch, 5);
+  EXPECT_EQ(layout.recompute, Recompute::layers);
+  EXPECT_EQ(layout.recompute_layers, 3);
+  EXPECT_TRUE(layout.sequence_parallel);
+  EXPECT_EQ(layout.zero_stage, 1);
+  EXPECT_EQ(layout.offload, Offload::optimizer_and_parameters);
+  EXPECT_EQ(layout.schedule, PipelineSchedule::interleaved);
+  EXPECT_EQ(layout.placement, (std::array{Axis::data, Axis::tensor, Axis::context, Axis::pipeline}));
+}
+
+TEST(LayoutText, LeavesTheRestAtItsDefault) {
+  Layout expected;
+  expected.tensor = 2;
+  EXPECT_EQ(parse_layout("tensor=2", ""), expected);
+}
+
+TEST(LayoutText, VirtualStagesImplyTheInterleavedSchedule) {
+  EXPECT_EQ(parse_layout("pipeline=2,virtual_stages=2", "").schedule, PipelineSchedule::interleaved);
+}
+
+TEST(LayoutText, WritesWhatItReads) {
+  for (const char* text : {
+           "data=8,tensor=2,pipeline=4,micro_batch=4",
+           "data=8,tensor=2,pipeline=4,micro_batch=4,recompute=full,sequence_parallel=on,zero_stage=1",
+           "data=1,tensor=1,pipeline=4,micro_batch=1,context=2,virtual_stages=3,recompute=layers,recompute_"
+           "layers=2,"
+           "zero_stage=3,offload=optimizer,schedule=interleaved,placement=pipeline-data-context-tensor",
+           "data=1,tensor=1,pipeline=4,micro_batch=1,schedule=gpipe",
+       }) {
+    EXPECT_EQ(to_string(parse_layout(text, "")), text);
+  }
+}
+
+TEST(LayoutText, RefusesWhatIsNoSetting) {
+  EXPECT_EQ(error_of("data=1,tenser=2"), "command line: tenser: unknown setting; did you mean \"tensor\"?");
+  EXPECT_EQ(
+      error_of("x=2"),
+      "command line: x: unknown setting; known: data, tensor, pipeline, context, expert, virtual_stages, "
+      "micro_batch, recompute, recompute_layers, sequence_parallel, zero_stage, offload, schedule, "
+      "placement");
+  EXPECT_EQ(
+      error_of("data"),
+      "command line: layout: \"data\" must be NAME=VALUE, like data=8,tensor=2,pipeline=4,micro_batch=4");
+  EXPECT_EQ(error_of("").substr(0, 44), "command line: layout: \"\" must be NAME=VALUE,");
+  EXPECT_EQ(error_of("data=1,").substr(0, 44), "command line: layout: \"\" must be NAME=VALUE,");
+  EXPECT_EQ(error_of("data=2,data=2"), "command line: data: given twice");
+}
+
+TEST(LayoutText, RefusesBrokenValues) {
+  const std::string size = "must be an integer from 1 to 2^40";
+  for (const char* value : {"", "0", "-1", "1.5", "2x", " 2", "2 ", "0x2", "1e3", "99999999999999999999"}) {
+    EXPECT_EQ(error_of(std::string("data=") + value),
+              std::string("command line: data: \"") + value + "\" " + size);
+  }
+  EXPECT_EQ(error_of("recompute=some"),
+            "command line: recompute: \"some\" must be one of none, selective, full, layers");
+  EXPECT_EQ(error_of("offload=all"),
+            "command line: offload: \"all\" must be one of none, optimizer, optimizer+parameters");
+  EXPECT_EQ(error_of("schedule=zb-h1"),
+            "command line: schedule: \"zb-h1\" must be one of gpipe, 1f1b, interleaved");
+  EXPECT_EQ(error_of("zero_stage=4"), "command line: zero_stage: \"4\" must be 0, 1, 2 or 3");
+  EXPECT_EQ(error_of("sequence_parallel=yes"),
+            "command line: sequence_parallel: \"yes\" must be on or off (or 1, 0, true, false)");
+  EXPECT_EQ(error_of("expert=2"),
+            "command line: expert: \"2\" must be 1: expert parallelism is not modelled");
+  for (const char* value : {"tensor", "tensor-tensor-data-pipeline", "tensor-context-data-expert", ""}) {
+    EXPECT_EQ(
+        error_of(std::string("placement=") + value),
+        std::string("command line: placement: \"") + value +
+            "\" must be tensor, context, data and pipeline in some order, fastest first, joined by '-'");
+  }
+}
+
+TEST(LayoutText, RefusesContradictions) {
+  EXPECT_EQ(error_of("virtual_stages=2,schedule=1f1b"),
+            "command line: schedule: must be interleaved for virtual_stages=2, is 1f1b");
+  EXPECT_EQ(error_of("schedule=interleaved"),
+            "command line: virtual_stages: must be above 1 for schedule=interleaved");
+  EXPECT_EQ(error_of("recompute=layers"),
+            "command line: recompute_layers: must be above 0 for recompute=layers");
+  EXPECT_EQ(error_of("recompute=full,recompute_layers=2"),
+            "command line: recompute_layers: belongs to recompute=layers, recompute is full");
+  EXPECT_EQ(error_of("data=1099511627776,tensor=8193"),
+            "command line: data: data x tensor x pipeline x context must be at most 2^53");
+}
+
+TEST(LayoutText, AcceptsAMillionDevices) {
+  EXPECT_EQ(parse_layout("data=1000,tensor=100,pipeline=10,context=1", "").devices(), 1000000);
+}
+
+}  // namespace
+}  // namespace paraplan

@@ -1,0 +1,111 @@
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "costmodel/io/profile_fields.h"
+#include "costmodel/io/profiles.h"
+#include "costmodel/io/text.h"
+#include "tests/costmodel/io/temporary_folder.h"
+
+namespace paraplan {
+namespace {
+
+template <class Profile>
+std::vector<Constant> constants_of(Profile profile) {
+  std::vector<Constant> constants;
+  for (const ConstantField& field : profile_fields(profile).constants) constants.push_back(*field.constant);
+  return constants;
+}
+
+template <class Profile>
+std::string plain_values_of(Profile profile) {
+  std::string values;
+  const ProfileFields fields = profile_fields(profile);
+  for (const FlagField& field : fields.flags) values += *field.flag ? '1' : '0';
+  for (const WordField& field : fields.words) values += " " + field.get();
+  return values;
+}
+
+class ProfileRoundTrip : public testing::Test {
+ protected:
+  // Writing a loaded profile gives the same profile, and the same bytes every time.
+  template <class Profile>
+  Profile expect_round_trip(const std::string& text, Profile (*load)(const std::filesystem::path&),
+                            void (*write)(const Profile&, const std::filesystem::path&)) {
+    const Profile original = load(folder_.write("p.toml", text));
+    const std::filesystem::path again = folder_.path() / "again" / "p.toml";
+    std::filesystem::create_directories(again.parent_path());
+    write(original, again);
+    const Profile copy = load(again);
+    EXPECT_EQ(constants_of(copy), constants_of(original));
+    EXPECT_EQ(plain_values_of(copy), plain_values_of(original));
+    EXPECT_EQ(copy.name, original.name);
+    const std::string bytes = read_text_file(again);
+    write(copy, again);
+    EXPECT_EQ(read_text_file(again), bytes);
+    return copy;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(ProfileRoundTrip, Hardware) {
+  folder_.write("g.tsv", "precision\tm\tn\tk\tbatch\tseconds\tsource\nbf16\t1\t2\t3\t4\t1.1e-05\tx, y\n");
+  const std::string text = "gemm_samples = \"g.tsv\"\n" + hardware_text();
+  const HardwareProfile copy = expect_round_trip(text, load_hardware, write_hardware);
+  EXPECT_EQ(copy.description, "a mesh of two");
+  EXPECT_EQ(copy.node.devices, 2);
+  EXPECT_EQ(copy.node.pairs, (std::vector<LinkPair>{{0, 1, 2}}));
+  EXPECT_EQ(copy.device.gemm_samples,
+            (std::vector<GemmSample>{{Precision::bf16, 1, 2, 3, 4, 1.1e-5, "x, y"}}));
+}
+
+TEST_F(ProfileRoundTrip, Network) {
+  expect_round_trip(network_text(), load_network, write_network);
+}
+
+TEST_F(ProfileRoundTrip, Software) {
+  EXPECT_EQ(expect_round_trip(software_text(), load_software, write_software).description, "a framework");
+}
+
+TEST_F(ProfileRoundTrip, ShippedProfiles) {
+  const std::filesystem::path profiles = std::filesystem::path(PARAPLAN_SOURCE_DIR) / "profiles";
+  for (const auto& entry : std::filesystem::directory_iterator(profiles / "software")) {
+    expect_round_trip(read_text_file(entry.path()), load_software, write_software);
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(profiles / "networks")) {
+    expect_round_trip(read_text_file(entry.path()), load_network, write_network);
+  }
+}
+
+TEST_F(ProfileRoundTrip, FittedValuesKeepTheirPrecision) {
+  SoftwareProfile profile = load_software(folder_.write("p.toml", software_text()));
+  profile.host.launch_s = {1e-6 / 3, Provenance::fitted, "a fit", 1e-7 / 7};
+  profile.memory.fixed_bytes = {123456789.0 / 7, Provenance::fitted, "a fit", 0};
+  write_software(profile, folder_.path() / "p.toml");
+  const SoftwareProfile copy = load_software(folder_.path() / "p.toml");
+  EXPECT_DOUBLE_EQ(copy.host.launch_s, profile.host.launch_s);
+  EXPECT_DOUBLE_EQ(copy.host.launch_s.standard_error, profile.host.launch_s.standard_error);
+  EXPECT_DOUBLE_EQ(copy.memory.fixed_bytes, profile.memory.fixed_bytes);
+}
+
+TEST_F(ProfileRoundTrip, NumbersAreWrittenInTheirUnitAsAPersonWould) {
+  write_network(load_network(folder_.write("n.toml", network_text())), folder_.path() / "m.toml");
+  EXPECT_EQ(read_text_file(folder_.path() / "m.toml"), network_text());
+}
+
+TEST_F(ProfileRoundTrip, OddCharactersOfASourceSurvive) {
+  Network network = load_network(folder_.write("n.toml", network_text()));
+  network.hop_s.source = "a \"quoted\" back\\slash,\ttab,\nnew line and µs";
+  write_network(network, folder_.path() / "n.toml");
+  EXPECT_EQ(load_network(folder_.path() / "n.toml").hop_s.source, network.hop_s.source);
+}
+
+TEST_F(ProfileRoundTrip, AConstantWithoutSourceIsNotWritten) {
+  Network network = load_network(folder_.write("n.toml", network_text()));
+  network.hop_s.source.clear();
+  EXPECT_THROW(write_network(network, folder_.path() / "n.toml"), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace paraplan

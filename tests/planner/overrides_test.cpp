@@ -1,0 +1,86 @@
+#include "planner/overrides.h"
+
+#include <gtest/gtest.h>
+
+#include "costmodel/input_error.h"
+#include "costmodel/io/scenario_file.h"
+#include "tests/planner/toy_scenario.h"
+
+namespace paraplan {
+namespace {
+
+Scenario shipped() {
+  return load_scenario(PARAPLAN_SOURCE_DIR "/scenarios/gpt3_175b_a100.toml");
+}
+
+std::string error_of(const Scenario& scenario, const std::vector<Override>& overrides) {
+  try {
+    apply_overrides(scenario, overrides, "command line");
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Overrides, SetSizes) {
+  const Scenario changed = apply_overrides(
+      toy_scenario(),
+      {{"nodes", "3"}, {"seq_length", "512"}, {"global_batch", "64"}, {"price_per_device_hour", "2.5"}},
+      "command line");
+  EXPECT_EQ(changed.cluster.nodes, 3);
+  EXPECT_EQ(changed.cluster.devices_per_node, 4);
+  EXPECT_EQ(changed.seq_length, 512);
+  EXPECT_EQ(changed.global_batch, 64);
+  EXPECT_EQ(changed.cluster.price_per_device_hour, 2.5);
+}
+
+TEST(Overrides, DevicesArePartOfANodeOrWholeNodes) {
+  const auto cluster_of = [](const char* devices) {
+    return apply_overrides(toy_scenario(), {{"devices", devices}}, "command line").cluster;
+  };
+  EXPECT_EQ(cluster_of("3"), (Cluster{.nodes = 1, .devices_per_node = 3}));
+  EXPECT_EQ(cluster_of("4"), (Cluster{.nodes = 1, .devices_per_node = 4}));
+  EXPECT_EQ(cluster_of("20"), (Cluster{.nodes = 5, .devices_per_node = 4}));
+  EXPECT_EQ(error_of(toy_scenario(), {{"devices", "6"}}),
+            "command line: devices: must be at most the 4 devices of a node, or a multiple of them, is 6");
+}
+
+TEST(Overrides, ConstantsTakeTheUnitOfTheirKey) {
+  const Scenario changed = apply_overrides(
+      toy_scenario(),
+      {{"hardware.device.memory_GiB", "40"}, {"network.nic_GBps", "25"}, {"software.host.launch_us", "7.5"}},
+      "command line");
+  EXPECT_EQ(changed.hardware.device.memory_bytes, 40 * 1073741824.0);
+  EXPECT_EQ(changed.network.nic_bytes_per_s, 25e9);
+  EXPECT_EQ(changed.software.host.launch_s, 7.5e-6);
+}
+
+TEST(Overrides, ProfilesComeBeforeTheirConstants) {
+  const Scenario changed = apply_overrides(
+      shipped(), {{"hardware.device.memory_GiB", "17"}, {"hardware", "h100_sxm"}, {"network", "roce_100g"}},
+      "command line");
+  EXPECT_EQ(changed.hardware.name, "h100_sxm");
+  EXPECT_EQ(changed.hardware.device.memory_bytes, 17 * 1073741824.0);
+  EXPECT_EQ(changed.network.name, "roce_100g");
+}
+
+TEST(Overrides, SayWhatIsWrong) {
+  const Scenario toy = toy_scenario();
+  EXPECT_EQ(error_of(toy, {{"nodes", "two"}}), "command line: nodes: must be an integer from 1, is \"two\"");
+  EXPECT_EQ(error_of(toy, {{"price_per_device_hour", "0"}}),
+            "command line: price_per_device_hour: must be a number above 0, is \"0\"");
+  EXPECT_NE(error_of(toy, {{"node", "2"}}).find("did you mean \"nodes\""), std::string::npos);
+  EXPECT_NE(error_of(toy, {{"hardware.device.memory_GB", "2"}}).find("\"device.memory_GiB\""),
+            std::string::npos);
+  EXPECT_NE(error_of(toy, {{"hardware.device.memory_GiB", "-2"}}).find("above 0"), std::string::npos);
+  EXPECT_NE(error_of(shipped(), {{"hardware", "h10_sxm"}}).find("\"h100_sxm\""), std::string::npos);
+}
+
+TEST(Overrides, AJobThatCannotBeIsAnError) {
+  EXPECT_EQ(error_of(toy_scenario(), {{"devices_per_node", "5"}}),
+            "command line: devices_per_node: must be at most 4, the devices of a node of hardware \"toy "
+            "device\", is 5");
+}
+
+}  // namespace
+}  // namespace paraplan

@@ -1,0 +1,155 @@
+#include "planner/validation.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+
+#include "costmodel/cost_model.h"
+#include "planner/report_validation.h"
+#include "tests/planner/toy_scenario.h"
+
+namespace paraplan {
+namespace {
+
+MeasuredRow row_of(const std::string& id, const Layout& layout) {
+  MeasuredRow row;
+  row.id = id;
+  row.job = job_of(toy_scenario());
+  row.layout = layout;
+  return row;
+}
+
+Prediction predicted(const Layout& layout) {
+  return std::get<Prediction>(CostModel(toy_scenario()).predict(layout));
+}
+
+ComparedRow time_row(double relative_error) {
+  ComparedRow row;
+  row.relative_error = relative_error;
+  return row;
+}
+
+// 32 samples of 1024 tokens on 8 devices.
+TEST(MeasuredTime, IsTakenFromWhatTheRowGives) {
+  MeasuredRow row = row_of("a", {.data = 8});
+  EXPECT_FALSE(measured_iteration_time_s(row).has_value());
+  row.tokens_per_s_per_device = 512;
+  EXPECT_DOUBLE_EQ(*measured_iteration_time_s(row), 8);
+  row.samples_per_s = 16;
+  EXPECT_DOUBLE_EQ(*measured_iteration_time_s(row), 2);
+  row.iteration_time_s = 3;
+  EXPECT_DOUBLE_EQ(*measured_iteration_time_s(row), 3);
+}
+
+// Errors +10 %, -20 %, +40 %: mean 70/3, median 20, largest 40, bias 10.
+TEST(Summary, OfOddlyManyErrors) {
+  const ErrorSummary summary = summarise(
+      std::vector<ComparedRow>{time_row(0.1), time_row(-0.2), time_row(0.4)}, Quantity::iteration_time_s);
+  EXPECT_EQ(summary.rows, 3);
+  EXPECT_NEAR(summary.mean, 0.7 / 3, 1e-12);
+  EXPECT_NEAR(summary.median, 0.2, 1e-12);
+  EXPECT_NEAR(summary.largest, 0.4, 1e-12);
+  EXPECT_NEAR(summary.bias, 0.1, 1e-12);
+}
+
+TEST(Summary, OfEvenlyManyErrorsTakesTheMiddleOfTwo) {
+  const std::vector<ComparedRow> rows = {time_row(0.1), time_row(-0.2), time_row(0.4), time_row(0.5)};
+  EXPECT_NEAR(summarise(rows, Quantity::iteration_time_s).median, 0.3, 1e-12);
+  EXPECT_EQ(summarise(rows, Quantity::peak_memory_mib).rows, 0);
+}
+
+TEST(Summary, CountsRowsThatCannotBePredictedApart) {
+  ComparedRow impossible = time_row(std::numeric_limits<double>::quiet_NaN());
+  impossible.failure = "rule: detail";
+  const ErrorSummary summary =
+      summarise(std::vector<ComparedRow>{time_row(0.1), impossible}, Quantity::iteration_time_s);
+  EXPECT_EQ(summary.rows, 1);
+  EXPECT_EQ(summary.not_predicted, 1);
+  EXPECT_NEAR(summary.mean, 0.1, 1e-12);
+}
+
+TEST(Validate, ComparesEachQuantityOfARow) {
+  const Layout layout{.data = 4, .tensor = 2, .micro_batch = 2};
+  const Prediction prediction = predicted(layout);
+  MeasuredRow row = row_of("a", layout);
+  row.iteration_time_s = prediction.iteration_time_s / 1.25;
+  row.peak_memory_mib = prediction.peak_memory_bytes / 1048576 * 2;
+  row.oom = prediction.fits;  // measured the opposite
+  const Validation validation = validate(toy_scenario(), {row});
+  ASSERT_EQ(validation.rows.size(), 3U);
+  EXPECT_NEAR(validation.rows[0].relative_error, 0.25, 1e-12);
+  EXPECT_NEAR(validation.rows[1].relative_error, -0.5, 1e-12);
+  EXPECT_EQ(validation.rows[2].quantity, Quantity::outcome);
+  EXPECT_EQ(validation.rows[2].measured, prediction.fits ? 0 : 1);
+  EXPECT_EQ(validation.rows[2].relative_error, 1);
+}
+
+TEST(Validate, NeverDropsARowThatCannotBePredicted) {
+  MeasuredRow row = row_of("odd", {.data = 1,
+                                   .tensor = 1,
+                                   .pipeline = 8,
+                                   .virtual_stages = 3,
+                                   .schedule = PipelineSchedule::interleaved});
+  row.iteration_time_s = 1;
+  row.oom = false;
+  ASSERT_TRUE(check_layout(toy_scenario(), row.layout).has_value());
+  const Validation validation = validate(toy_scenario(), {row});
+  ASSERT_EQ(validation.rows.size(), 2U);
+  for (const ComparedRow& compared : validation.rows) EXPECT_FALSE(compared.failure.empty());
+  EXPECT_NE(validation_report(validation).find("odd iteration_time_s: predicted to be impossible"),
+            std::string::npos);
+  const auto json = nlohmann::json::parse(validation_json(validation));
+  EXPECT_TRUE(json["rows"][0]["predicted"].is_null());
+  EXPECT_EQ(json["rows"][1]["measured"], "ok");
+  EXPECT_EQ(json["rows"][1]["predicted"], "impossible");
+  EXPECT_EQ(json["summary"]["iteration_time_s"]["not_predicted"], 1);
+}
+
+TEST(Validate, RanksByTimePerSampleWithinEqualSizes) {
+  Validation validation;
+  const Layout none{.data = 4, .tensor = 2}, full{.data = 4, .tensor = 2, .recompute = Recompute::full};
+  MeasuredRow a = row_of("a", none), b = row_of("b", full), c = row_of("c", none), d = row_of("d", none);
+  a.iteration_time_s = 1;
+  b.iteration_time_s = 2;
+  c.job.global_batch = 64;  // twice the samples in twice the time: as fast as `a`
+  c.iteration_time_s = 2;
+  d.job.seq_length = 512;  // alone in its group
+  d.iteration_time_s = 1;
+  validation = validate(toy_scenario(), {a, b, c, d});
+  ASSERT_EQ(validation.ranking.size(), 2U);
+  EXPECT_EQ(validation.ranking[0].recompute, std::nullopt);
+  EXPECT_EQ(validation.ranking[0].rows, 3);
+  EXPECT_EQ(validation.ranking[0].quality.pairs_over_5_percent, 2);
+  EXPECT_TRUE(validation.ranking[0].quality.fastest_found);
+  EXPECT_EQ(validation.ranking[1].recompute, "none");
+  EXPECT_EQ(validation.ranking[1].rows, 2);
+}
+
+TEST(Validate, CountsFittedConstantsAndTheirRows) {
+  Scenario scenario = toy_scenario();
+  scenario.software.host.launch_s.provenance = Provenance::fitted;
+  scenario.software.host.step_s.provenance = Provenance::fitted;
+  MeasuredRow row = row_of("a", {.data = 8});
+  row.iteration_time_s = 1;
+  Validation all = validate(scenario, {row});
+  append(all, validate(scenario, {row, row}));
+  ASSERT_EQ(all.profiles.size(), 3U);
+  EXPECT_EQ(all.profiles[0].fitted, 0);
+  EXPECT_EQ(all.profiles[2].kind, "software");
+  EXPECT_EQ(all.profiles[2].fitted, 2);
+  EXPECT_EQ(all.profiles[2].rows, 3);
+}
+
+TEST(MeanTau, LeavesOutGroupsWithoutOne) {
+  std::vector<RankingGroup> groups(3);
+  groups[0].quality.kendall_tau = 1;
+  groups[1].quality.kendall_tau = 0.5;
+  groups[2].quality.kendall_tau = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_DOUBLE_EQ(mean_kendall_tau(groups, false), 0.75);
+  EXPECT_TRUE(std::isnan(mean_kendall_tau(groups, true)));
+}
+
+}  // namespace
+}  // namespace paraplan
