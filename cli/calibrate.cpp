@@ -65,11 +65,20 @@ CalibrationOptions fit_options(const CalibrateOptions& options) {
   return fit;
 }
 
+size_t count(const ProfileSet& profiles) {
+  return profiles.hardware.size() + profiles.networks.size() + profiles.software.size();
+}
+
 // One changed profile goes to the file `out`, several to folders by kind in `out`.
 void write_profiles(const ProfileSet& profiles, const fs::path& out) {
-  const bool one = profiles.hardware.size() + profiles.networks.size() + profiles.software.size() == 1;
+  if (count(profiles) > 1 && out.extension() == ".toml") {
+    throw InputError("command line", 0, "--out",
+                     fmt::format("must be a folder, because {} profiles change, is \"{}\"", count(profiles),
+                                 out.string()));
+  }
+  const bool file = count(profiles) == 1 && !fs::is_directory(out);
   const auto place = [&](const char* kind, const std::string& name) {
-    if (one && !fs::is_directory(out)) return out;
+    if (file) return out;
     fs::create_directories(out / kind);
     return out / kind / (name + ".toml");
   };
@@ -86,8 +95,9 @@ int run_calibrate(const CalibrateOptions& options) {
   fit.progress = [&bar](int64_t done, int64_t total) { bar.show(done, total); };
   const Calibration calibration = calibrate(parts, fit);
   bar.clear();
+
+  if (calibration.converged && !options.out.empty()) write_profiles(calibration.profiles, options.out);
   fmt::print("{}", options.json ? calibration_json(calibration) : calibration_report(calibration));
-  if (!options.out.empty()) write_profiles(calibration.profiles, options.out);
   return calibration.converged ? kDone : kCouldNot;
 }
 

@@ -68,7 +68,11 @@ double BlockPricer::collective_seconds(const Op& op, const GroupPlacements& grou
   double seconds = links_.collective_s(op.kind, op.bytes, placement_of(groups, op.group));
   if (op.group == CommGroup::tensor) seconds *= 1 - rules.tensor_overlap;
   if (op.group == CommGroup::data) seconds *= 1 - rules.gather_overlap;
-  if (op.beside_gemm && rules.gradient_collectives_beside_gemm) seconds = std::max(0.0, seconds - gemm_s);
+  if (op.beside_gemm && rules.gradient_collectives_beside_gemm) {
+    // What is hidden slows the GEMM it hides behind; handing over between the streams cannot be hidden.
+    const double hidden = std::clamp(seconds - links_.start_s(placement_of(groups, op.group)), 0.0, gemm_s);
+    seconds -= hidden / scenario_.hardware.device.overlap_slowdown;
+  }
   return seconds;
 }
 

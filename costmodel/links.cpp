@@ -108,20 +108,26 @@ double Links::ring_bytes_per_s(const GroupPlacement& group) const {
   return rate * node_.collective_efficiency;
 }
 
+double Links::start_s(const GroupPlacement& group) const {
+  const double inside = group.ranks_per_node > 1 ? node_.latency_s.value : 0;
+  const double between = group.nodes > 1 ? network_.latency_s.value : 0;
+  return inside + between;
+}
+
 double Links::collective_s(OpKind kind, double bytes, const GroupPlacement& group) const {
   if (group.ranks <= 1) return 0;
   const auto local = static_cast<double>(group.ranks_per_node), nodes = static_cast<double>(group.nodes);
-  double seconds = 0, inside = 0, between = 0;
+  double seconds = start_s(group), inside = 0, between = 0;
   if (group.ranks_per_node > 1) {
     const double steps = (kind == OpKind::all_reduce ? 2 : 1) * (local - 1);
-    seconds += node_.latency_s + steps * node_.hop_s;
+    seconds += steps * node_.hop_s;
     inside = ring_volume(kind, local) * bytes / ring_bytes_per_s(group);
   }
   if (group.nodes > 1) {
     // Ranks of a node that belong to different groups cross the NICs at the same time.
     const double sharing = static_cast<double>(devices_per_node_) / local;
     const double rate = network_.nics_per_node * network_.nic_bytes_per_s * network_.collective_efficiency;
-    seconds += network_.latency_s + network_hops(kind, nodes) * network_.hop_s;
+    seconds += network_hops(kind, nodes) * network_.hop_s;
     between = network_volume(kind, static_cast<double>(group.ranks), nodes) * bytes * sharing / rate;
   }
   return seconds + std::max(inside, between);

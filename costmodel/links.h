@@ -40,6 +40,9 @@ class Links {
   // phase of a hierarchical ring overlaps the intra-node one, so the slower of the two counts.
   double collective_s(OpKind kind, double bytes, const GroupPlacement& group) const;
 
+  // The part of it before the first byte moves: launch and synchronisation.
+  double start_s(const GroupPlacement& group) const;
+
   // One message of `bytes` from every rank of a group of `senders_per_node` ranks to rank + stride.
   double send_s(double bytes, int64_t from, int64_t to, int64_t senders_per_node) const;
 

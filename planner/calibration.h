@@ -19,8 +19,8 @@ struct CalibrationPart {
 };
 
 struct CalibrationOptions {
-  std::vector<std::string> fit;  // as for fit_targets
-  std::vector<SameProfile> same;
+  std::vector<std::string> fit = {};  // as for fit_targets
+  std::vector<SameProfile> same = {};
   bool time = true;     // fit iteration times
   bool memory = false;  // fit peak memory
   // A constant that is off its start by a factor e^prior costs as much as one row that is off by

@@ -115,7 +115,8 @@ Json row_object(const CalibratedRow& row) {
 std::string calibration_report(const Calibration& calibration) {
   std::string text = constant_table(calibration.constants);
   if (!calibration.converged)
-    text += fmt::format("  stopped after {} iterations before it converged\n", calibration.iterations);
+    text +=
+        fmt::format("  not converged after {} iterations; no profile is written\n", calibration.iterations);
   text += fmt::format("\n{}\n{}\n{}", error_table("scenario", errors_by_scenario(calibration)),
                       error_table("software", errors_by_software(calibration)),
                       error_table("together", errors_over_all(calibration)));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <future>
@@ -17,6 +18,7 @@
 namespace paraplan {
 namespace {
 
+constexpr int64_t kStepsPerDoubling = 8;  // of the number of nodes, when the planner may use fewer
 constexpr int64_t kBlock = 64;  // candidates a thread takes at once; neighbours share memoised costs
 
 struct Candidate {
@@ -175,6 +177,12 @@ void find_closest(const Search& search, PlanResult& plan) {
   plan.closest_lack = memory_lack(scenario, plan.closest->prediction).value();
 }
 
+// One node up to 16 of them, two up to 32 and so on.
+int64_t node_step(int64_t nodes) {
+  const auto power = static_cast<int64_t>(std::bit_floor(static_cast<uint64_t>(nodes)));
+  return std::max<int64_t>(1, power / kStepsPerDoubling);
+}
+
 }  // namespace
 
 const char* to_string(Objective objective) {
@@ -197,10 +205,11 @@ std::vector<Cluster> candidate_clusters(const Cluster& cluster, Objective object
     parts.back().nodes = 1;
     parts.back().devices_per_node = devices;
   }
-  for (int64_t nodes = 1; nodes <= cluster.nodes; ++nodes) {
+  for (int64_t nodes = 1; nodes < cluster.nodes; nodes += node_step(nodes)) {
     parts.push_back(cluster);
     parts.back().nodes = nodes;
   }
+  parts.push_back(cluster);
   return parts;
 }
 

@@ -65,7 +65,9 @@ std::optional<MemoryLack> memory_lack(const Scenario& scenario, const Prediction
 // What the objective minimises, per sample (memory: bytes).
 double objective_value(const Scenario& scenario, Objective objective, const Prediction& prediction);
 
-// The parts of the cluster that the objective chooses among; the whole cluster alone unless it is cost.
+// The parts of the cluster that the objective chooses among; the whole cluster alone unless it is cost. Then
+// also powers of two within a node, and whole nodes: every number up to 16, eight numbers per doubling
+// beyond.
 std::vector<Cluster> candidate_clusters(const Cluster& cluster, Objective objective);
 
 }  // namespace paraplan

@@ -124,5 +124,13 @@ TEST(CandidateClusters, AreHalvedNodesAndWholeNodes) {
   EXPECT_EQ(candidate_clusters(cluster, Objective::time), std::vector<Cluster>{cluster});
 }
 
+TEST(CandidateClusters, ManyNodesAreTakenInSteps) {
+  std::vector<int64_t> nodes;
+  for (const Cluster& part : candidate_clusters({.nodes = 45, .devices_per_node = 1}, Objective::cost)) {
+    if (part.nodes > 14) nodes.push_back(part.nodes);
+  }
+  EXPECT_EQ(nodes, (std::vector<int64_t>{15, 16, 18, 20, 22, 24, 26, 28, 30, 32, 36, 40, 44, 45}));
+}
+
 }  // namespace
 }  // namespace paraplan
