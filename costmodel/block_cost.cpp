@@ -54,12 +54,13 @@ BlockPricer::BlockPricer(const Scenario& scenario)
       kernels_(scenario.hardware.device, scenario.precision, scenario.cluster.clock_hz),
       links_(scenario.hardware.node, scenario.network, scenario.cluster.devices_per_node) {}
 
-PassCost BlockPricer::queue(double host_s, double device_s, TimeCategory category) const {
+PassCost BlockPricer::queue(double host_s, const Price& device, TimeCategory category) const {
   const double host = host_s * scenario_.hardware.host.launch_scale;
   PassCost cost;
-  cost.queue = scenario_.hardware.device.asynchronous_launch ? LaunchQueue::kernel(host, device_s)
-                                                             : LaunchQueue::serial(host, device_s);
-  cost.device[category] = device_s;
+  cost.queue = scenario_.hardware.device.asynchronous_launch ? LaunchQueue::kernel(host, device.seconds)
+                                                             : LaunchQueue::serial(host, device.seconds);
+  cost.device[category] = device.seconds;
+  cost.origins[device.origin] = device.seconds;
   return cost;
 }
 
@@ -82,11 +83,14 @@ PassCost BlockPricer::price(const Op& op, const GroupPlacements& groups, double 
   const TimeCategory category = category_of(op);
   if (is_collective(op.kind)) {
     const double launch = op.group == CommGroup::data ? host.gather_s : host.collective_launch_s;
-    return queue(op.launches * launch, collective_seconds(op, groups, gemm_s), category);
+    const Price price{collective_seconds(op, groups, gemm_s), links_.origin(placement_of(groups, op.group))};
+    return queue(op.launches * launch, price, category);
   }
-  if (op.kind == OpKind::host_copy)
-    return queue(host.launch_s, op.bytes / scenario_.hardware.host.device_link_bytes_per_s, category);
-  return queue(op.launches * launch_s, kernels_.price(op).seconds, category);
+  if (op.kind == OpKind::host_copy) {
+    const Constant& rate = scenario_.hardware.host.device_link_bytes_per_s;
+    return queue(host.launch_s, {op.bytes / rate, origin_of({&rate})}, category);
+  }
+  return queue(op.launches * launch_s, kernels_.price(op), category);
 }
 
 PassCost BlockPricer::sum(const std::vector<Op>& ops, const GroupPlacements& groups, double launch_s,
@@ -149,6 +153,15 @@ BlockCost BlockPricer::price(const Block& block, const GroupPlacements& groups, 
   cost.input_bytes = block.input_bytes;
   cost.transient_bytes = block.transient_bytes;
   return cost;
+}
+
+PassCost BlockPricer::checkpoint(const BlockCost& layer, const GroupPlacements& groups,
+                                 const Layout& layout) const {
+  const bool split = scenario_.software.communication.checkpoints_over_tensor && !layout.sequence_parallel;
+  const double gather_s =
+      split ? links_.collective_s(OpKind::all_gather, layer.input_bytes, groups.tensor) : 0;
+  return queue(scenario_.software.host.recompute_s, {gather_s, links_.origin(groups.tensor)},
+               TimeCategory::recompute);
 }
 
 }  // namespace paraplan

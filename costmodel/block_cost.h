@@ -33,6 +33,10 @@ class BlockPricer {
 
   BlockCost price(const Block& block, const GroupPlacements& groups, const Layout& layout) const;
 
+  // What one recomputed region costs beside its ops: the host's bookkeeping and, where saved inputs are split
+  // over the tensor group, their collection.
+  PassCost checkpoint(const BlockCost& layer, const GroupPlacements& groups, const Layout& layout) const;
+
   const KernelCost& kernels() const { return kernels_; }
   const Links& links() const { return links_; }
 
@@ -44,7 +48,7 @@ class BlockPricer {
                bool core_only) const;
   PassCost gather(const Block& block, const GroupPlacements& groups, const Layout& layout) const;
   PassCost reduce(const Block& block, const GroupPlacements& groups) const;
-  PassCost queue(double host_s, double device_s, TimeCategory category) const;
+  PassCost queue(double host_s, const Price& device, TimeCategory category) const;
 
   const Scenario& scenario_;
   KernelCost kernels_;

@@ -28,13 +28,18 @@ StageSums sums_of(const StepPlan& plan, int64_t stage) {
   return sums;
 }
 
-// The step's time on the busiest stage, by category, up to the end of the pipeline.
-Breakdown pipeline_breakdown(const Scenario& scenario, const StepPlan& plan, double end_s) {
+StageSums busiest_stage(const StepPlan& plan) {
   StageSums pacing;
   for (int64_t s = 0; s < plan.times.pipeline; ++s) {
     StageSums sums = sums_of(plan, s);
     if (sums.busy_s > pacing.busy_s) pacing = std::move(sums);
   }
+  return pacing;
+}
+
+// The step's time on the busiest stage, by category, up to the end of the pipeline.
+Breakdown pipeline_breakdown(const Scenario& scenario, const StepPlan& plan, const StageSums& pacing,
+                             double end_s) {
   const auto count = static_cast<double>(plan.micro_batches);
   Breakdown parts = pacing.passes.device;
   const double host_batches = scenario.software.host.micro_batch_s * scenario.hardware.host.launch_scale *
@@ -130,7 +135,10 @@ void CostModel::State::add_time(const StepPlan& plan, const std::vector<double>&
         optimizer_step(scenario, p.layout, planner.pricer().kernels().streaming_bytes_per_s(), state);
     if (step.total() > update.total()) update = step;
   }
-  p.breakdown = pipeline_breakdown(scenario, plan, pipeline_end);
+  const StageSums pacing = busiest_stage(plan);
+  p.breakdown = pipeline_breakdown(scenario, plan, pacing, pipeline_end);
+  p.price_origins = pacing.passes.origins;
+  p.price_origins *= static_cast<double>(plan.micro_batches);
   p.breakdown[TimeCategory::data_communication] +=
       reduced - pipeline_end + gathered + tied_embedding_s(scenario, links, p.layout);
   p.breakdown += update;

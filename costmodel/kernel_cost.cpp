@@ -25,10 +25,6 @@ double peak_of(const Device& device, Precision precision) {
   return 0;
 }
 
-Provenance model_provenance(const Device& device) {
-  return device.gemm_efficiency.provenance;
-}
-
 std::vector<GemmSample> samples_of(const Device& device, Precision precision) {
   std::vector<GemmSample> chosen;
   for (const GemmSample& s : device.gemm_samples)
@@ -37,6 +33,13 @@ std::vector<GemmSample> samples_of(const Device& device, Precision precision) {
 }
 
 }  // namespace
+
+PriceOrigin origin_of(std::initializer_list<const Constant*> constants) {
+  for (const Constant* c : constants)
+    if (c->provenance == Provenance::assumed || c->provenance == Provenance::datasheet)
+      return PriceOrigin::datasheet;
+  return PriceOrigin::fitted;
+}
 
 double modelled_gemm_seconds(const Device& device, const GemmRate& rate, double m, double n, double k,
                              double batch) {
@@ -66,16 +69,28 @@ KernelCost::KernelCost(const Device& device, Precision precision, double clock_h
       element_bytes_(static_cast<double>(bytes_per_element(precision))),
       peak_(peak_of(device, precision) * (clock_hz > 0 ? clock_hz / device.clock_hz : 1)),
       bandwidth_(device.memory_bytes_per_s * device.memory_efficiency),
-      model_provenance_(model_provenance(device)),
       table_(samples_of(device, precision), [this](double m, double n, double k) {
         const GemmRate rate{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};
         return modelled_gemm_seconds(device_, rate, m, n, k, 1);
       }) {}
 
+PriceOrigin KernelCost::origin_of_table(PriceSource source) const {
+  switch (source) {
+    case PriceSource::measured:
+      return PriceOrigin::measured;
+    case PriceSource::interpolated:
+      return PriceOrigin::interpolated;
+    case PriceSource::modelled:
+      break;
+  }
+  return origin_of({&device_.gemm_efficiency, &device_.gemm_depth_overhead});
+}
+
 Price KernelCost::gemm(const Op& op) const {
   const GemmTable::Price price = table_.price(op.m, op.n, op.k);
-  const bool sampled = price.source != PriceSource::modelled;
-  return {price.seconds / device_.sustained_rate, sampled ? Provenance::measured : model_provenance_};
+  const PriceOrigin sustained =
+      device_.sustained_rate == 1 ? PriceOrigin::measured : origin_of({&device_.sustained_rate});
+  return {price.seconds / device_.sustained_rate, std::max(origin_of_table(price.source), sustained)};
 }
 
 // The many small products of a batch overlap their prologues: no depth overhead.
@@ -101,17 +116,17 @@ Price KernelCost::price(const Op& op) const {
     case OpKind::gemm:
       return gemm(op);
     case OpKind::attention_matmul:
-      return {attention_matmul_seconds(op), device_.batched_gemm_efficiency.provenance};
+      return {attention_matmul_seconds(op), origin_of({&device_.batched_gemm_efficiency})};
     case OpKind::flash_attention:
       return {fused_seconds(op, device_.flash_forward_efficiency),
-              device_.flash_forward_efficiency.provenance};
+              origin_of({&device_.flash_forward_efficiency})};
     case OpKind::flash_attention_backward:
       return {fused_seconds(op, device_.flash_backward_efficiency),
-              device_.flash_backward_efficiency.provenance};
+              origin_of({&device_.flash_backward_efficiency})};
     default:
       // Each of the op's kernels takes at least the floor.
       return {std::max(elementwise_seconds(op), op.launches * device_.kernel_floor_s),
-              device_.memory_efficiency.provenance};
+              origin_of({&device_.memory_efficiency})};
   }
 }
 

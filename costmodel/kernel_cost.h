@@ -1,16 +1,21 @@
 #pragma once
 
+#include <initializer_list>
+
 #include "costmodel/gemm_table.h"
 #include "costmodel/hardware_profile.h"
 #include "costmodel/op.h"
+#include "costmodel/prediction.h"
 
 namespace paraplan {
 
-// Where the price of an op comes from.
 struct Price {
   double seconds = 0;
-  Provenance provenance = Provenance::datasheet;
+  PriceOrigin origin = PriceOrigin::datasheet;
 };
+
+// Origin of a price that rests on all of `constants`: that of the least certain.
+PriceOrigin origin_of(std::initializer_list<const Constant*> constants);
 
 // How a device works on one kind of matrix product.
 struct GemmRate {
@@ -37,6 +42,7 @@ class KernelCost {
 
  private:
   Price gemm(const Op& op) const;
+  PriceOrigin origin_of_table(PriceSource source) const;
   double attention_matmul_seconds(const Op& op) const;
   double elementwise_seconds(const Op& op) const;
   double fused_seconds(const Op& op, double efficiency) const;
@@ -45,7 +51,6 @@ class KernelCost {
   double element_bytes_;
   double peak_;
   double bandwidth_;
-  Provenance model_provenance_;
   GemmTable table_;
 };
 

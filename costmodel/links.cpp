@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include "costmodel/kernel_cost.h"
+
 namespace paraplan {
 namespace {
 
@@ -112,6 +114,11 @@ double Links::start_s(const GroupPlacement& group) const {
   const double inside = group.ranks_per_node > 1 ? node_.latency_s.value : 0;
   const double between = group.nodes > 1 ? network_.latency_s.value : 0;
   return inside + between;
+}
+
+PriceOrigin Links::origin(const GroupPlacement& group) const {
+  const PriceOrigin inside = origin_of({&node_.link_bytes_per_s, &node_.collective_efficiency});
+  return group.nodes > 1 ? std::max(inside, origin_of({&network_.collective_efficiency})) : inside;
 }
 
 double Links::collective_s(OpKind kind, double bytes, const GroupPlacement& group) const {

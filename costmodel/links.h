@@ -6,6 +6,7 @@
 
 #include "costmodel/layout.h"
 #include "costmodel/op.h"
+#include "costmodel/prediction.h"
 #include "costmodel/scenario.h"
 
 namespace paraplan {
@@ -42,6 +43,9 @@ class Links {
 
   // The part of it before the first byte moves: launch and synchronisation.
   double start_s(const GroupPlacement& group) const;
+
+  // Where the rates behind it come from.
+  PriceOrigin origin(const GroupPlacement& group) const;
 
   // One message of `bytes` from every rank of a group of `senders_per_node` ranks to rank + stride.
   double send_s(double bytes, int64_t from, int64_t to, int64_t senders_per_node) const;

@@ -83,6 +83,13 @@ constexpr EnumName<TimeCategory> kTimeCategoryNames[] = {
     {TimeCategory::other, "other"},
 };
 
+constexpr EnumName<PriceOrigin> kPriceOriginNames[] = {
+    {PriceOrigin::measured, "measured"},
+    {PriceOrigin::interpolated, "interpolated"},
+    {PriceOrigin::fitted, "fitted"},
+    {PriceOrigin::datasheet, "datasheet"},
+};
+
 constexpr EnumName<MemoryCategory> kMemoryCategoryNames[] = {
     {MemoryCategory::parameters, "parameters"},
     {MemoryCategory::gradients, "gradients"},
@@ -114,6 +121,7 @@ constexpr EnumName<StageBalance> kStageBalanceNames[] = {
 };
 
 static_assert(std::size(kTimeCategoryNames) == kTimeCategories);
+static_assert(std::size(kPriceOriginNames) == kPriceOrigins);
 static_assert(std::size(kMemoryCategoryNames) == kMemoryCategories);
 
 }  // namespace
@@ -164,6 +172,10 @@ std::span<const EnumName<TimeCategory>> enum_names() {
 }
 
 template <>
+std::span<const EnumName<PriceOrigin>> enum_names() {
+  return kPriceOriginNames;
+}
+template <>
 std::span<const EnumName<MemoryCategory>> enum_names() {
   return kMemoryCategoryNames;
 }
@@ -208,6 +220,9 @@ const char* to_string(Family value) {
   return name_of(value);
 }
 const char* to_string(TimeCategory value) {
+  return name_of(value);
+}
+const char* to_string(PriceOrigin value) {
   return name_of(value);
 }
 const char* to_string(MemoryCategory value) {

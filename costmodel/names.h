@@ -45,6 +45,8 @@ std::span<const EnumName<Family>> enum_names();
 template <>
 std::span<const EnumName<TimeCategory>> enum_names();
 template <>
+std::span<const EnumName<PriceOrigin>> enum_names();
+template <>
 std::span<const EnumName<MemoryCategory>> enum_names();
 template <>
 std::span<const EnumName<MemoryLevel>> enum_names();

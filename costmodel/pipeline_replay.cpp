@@ -8,7 +8,12 @@ namespace paraplan {
 namespace {
 
 constexpr double kNotDone = -1;
-constexpr double kSamePeriod = 1e-7;  // relative difference of two periods that counts as none
+// Lengths of a replay in groups of `pipeline` micro-batches. At most 2 p - 2 + (v - 1) p < 2 v p forward
+// passes of a stage are ahead of its backward passes, so warm-up and drain take two groups each, and a pass
+// waits for none that is more than two groups away: when three groups in a row repeat, all further ones do.
+constexpr int64_t kFillGroups = 2, kSteadyGroups = 3, kDrainGroups = 2;
+constexpr int64_t kShortestReplay = kFillGroups + 1 + kSteadyGroups + kDrainGroups;
+constexpr double kSameGrowth = 1e-9;  // relative difference that counts as none
 
 // Time at which the inputs of a pass are there, or kNotDone.
 double ready_at(const PipelineTimes& t, const PipelineStep& step, int64_t virtual_stage,
@@ -90,25 +95,57 @@ std::vector<double> PipelineReplay::replay(const PipelineTimes& t, int64_t micro
   return ends;
 }
 
+// Seconds by which every pass between warm-up and drain of the last replay is later than the same pass
+// `period` micro-batches before, if they are the same for all.
+std::optional<double> PipelineReplay::steady_growth(const PipelineTimes& t, int64_t micro_batches,
+                                                    int64_t period) const {
+  const int64_t until = micro_batches - kDrainGroups * t.pipeline, from = until - kSteadyGroups * t.pipeline;
+  std::optional<double> growth;
+  for (const std::vector<double>* done : {&forward_done_, &backward_done_}) {
+    for (int64_t part = 0; part < t.pipeline * t.virtual_stages; ++part) {
+      for (int64_t mb = from; mb < until; ++mb) {
+        const double* end = done->data() + part * micro_batches + mb;
+        const double step = *end - *(end - period);
+        if (!growth) growth = step;
+        if (std::abs(step - *growth) > kSameGrowth * *growth) return std::nullopt;
+      }
+    }
+  }
+  return growth;
+}
+
+std::optional<PipelineReplay::Steady> PipelineReplay::steady_state(const PipelineTimes& t,
+                                                                   int64_t micro_batches) const {
+  const int64_t unit = t.schedule == PipelineSchedule::interleaved ? t.pipeline : 1;
+  const int64_t longest = micro_batches - (kFillGroups + kSteadyGroups + kDrainGroups) * t.pipeline;
+  for (int64_t period = unit; period <= longest; period += unit)
+    if (const auto seconds = steady_growth(t, micro_batches, period)) return Steady{period, *seconds};
+  return std::nullopt;
+}
+
 const std::vector<double>& PipelineReplay::stage_ends(const PipelineTimes& t, int64_t micro_batches) {
-  const int64_t period = t.pipeline;
-  int64_t replayed = 2 * period + micro_batches % period;
-  if (micro_batches <= replayed + 2 * period) return ends_ = replay(t, micro_batches);
-  std::vector<double> before = replay(t, replayed), growth;
-  while (true) {
-    replayed += period;
+  if (t.schedule == PipelineSchedule::gpipe) return gpipe_ends(t, micro_batches);
+  for (int64_t groups = kShortestReplay;; groups *= 2) {
+    const int64_t replayed = groups * t.pipeline + micro_batches % t.pipeline;
     if (replayed >= micro_batches) return ends_ = replay(t, micro_batches);
     ends_ = replay(t, replayed);
-    std::vector<double> step(ends_.size());
-    for (size_t s = 0; s < step.size(); ++s) step[s] = ends_[s] - before[s];
-    const auto same = [](double a, double b) { return std::abs(a - b) <= kSamePeriod * std::abs(b); };
-    const bool steady = !growth.empty() && std::equal(step.begin(), step.end(), growth.begin(), same);
-    if (steady) break;
-    growth = std::move(step);
-    before = ends_;
+    const std::optional<Steady> steady = steady_state(t, replayed);
+    if (!steady) continue;
+    const int64_t left = micro_batches - replayed, rest = left % steady->micro_batches;
+    if (rest > 0) ends_ = replay(t, replayed + rest);
+    for (double& end : ends_) end += static_cast<double>(left / steady->micro_batches) * steady->seconds;
+    return ends_;
   }
-  const auto periods = static_cast<double>((micro_batches - replayed) / period);
-  for (size_t s = 0; s < ends_.size(); ++s) ends_[s] += periods * growth[s];
+}
+
+// Both halves of the schedule are lines of stages with unlimited buffers: each end is a constant plus the
+// slowest stage's time per micro-batch.
+const std::vector<double>& PipelineReplay::gpipe_ends(const PipelineTimes& t, int64_t micro_batches) {
+  if (micro_batches <= 2) return ends_ = replay(t, micro_batches);
+  const std::vector<double> one = replay(t, 1);
+  ends_ = replay(t, 2);
+  const auto more = static_cast<double>(micro_batches - 2);
+  for (size_t s = 0; s < ends_.size(); ++s) ends_[s] += more * (ends_[s] - one[s]);
   return ends_;
 }
 

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -36,14 +37,23 @@ class PipelineReplay {
   std::vector<double> replay(const PipelineTimes& times, int64_t micro_batches,
                              const std::function<void(const ReplayedStep&)>& observe = {});
 
-  // The same in time that does not grow with the number of micro-batches: after warm-up the schedule repeats
-  // itself every `pipeline` micro-batches, so the ends grow by the same amount each period. Periods are
-  // replayed until two in a row agree.
+  // The same, in time that hardly grows with the number of micro-batches: a max-plus linear system ends up in
+  // a cycle, in which every pass is later than the same pass some micro-batches before by one and the same
+  // time. Replays get longer until they show it; the rest is extrapolated, exactly.
   const std::vector<double>& stage_ends(const PipelineTimes& times, int64_t micro_batches);
 
  private:
   using ScheduleKey = std::tuple<PipelineSchedule, int64_t, int64_t, int64_t>;
   const std::vector<std::vector<PipelineStep>>& schedules(const PipelineTimes& times, int64_t micro_batches);
+  const std::vector<double>& gpipe_ends(const PipelineTimes& times, int64_t micro_batches);
+  // A cycle of the schedule: its length, and how much later it ends each time.
+  struct Steady {
+    int64_t micro_batches = 0;
+    double seconds = 0;
+  };
+  std::optional<Steady> steady_state(const PipelineTimes& times, int64_t micro_batches) const;
+  std::optional<double> steady_growth(const PipelineTimes& times, int64_t micro_batches,
+                                      int64_t period) const;
 
   std::map<ScheduleKey, std::vector<std::vector<PipelineStep>>> schedules_;
   std::vector<double> forward_done_, backward_done_;  // by virtual stage and micro-batch; scratch

@@ -44,6 +44,16 @@ enum class MemoryCategory {
 };
 inline constexpr int kMemoryCategories = 10;
 
+// Where the price of an op comes from, best first.
+enum class PriceOrigin {
+  measured,      // a sample of this very shape
+  interpolated,  // between samples
+  fitted,        // a formula whose constants were fitted to, or derived from, measurements
+  datasheet,     // a formula with vendor's or assumed constants
+};
+inline constexpr int kPriceOrigins = 4;
+
+const char* to_string(PriceOrigin);
 const char* to_string(TimeCategory);
 const char* to_string(MemoryCategory);
 
@@ -70,6 +80,7 @@ struct ByCategory {
 };
 
 using Breakdown = ByCategory<TimeCategory, double, kTimeCategories>;      // seconds
+using PriceOrigins = ByCategory<PriceOrigin, double, kPriceOrigins>;      // seconds
 using MemoryUse = ByCategory<MemoryCategory, double, kMemoryCategories>;  // bytes (double: sizes up to 1e24)
 
 // One pipeline stage (all ranks of a stage are alike).
@@ -96,7 +107,8 @@ struct Prediction {
   double host_memory_bytes = 0;  // per node
   int64_t micro_batches = 0;     // per step
   Breakdown breakdown;
-  MemoryUse memory;  // of the fullest stage; sums to peak_memory_bytes
+  PriceOrigins price_origins;  // device time of the passes of the pacing stage, by where its prices come from
+  MemoryUse memory;            // of the fullest stage; sums to peak_memory_bytes
   std::vector<StagePrediction> stages;
 };
 

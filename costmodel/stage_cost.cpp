@@ -3,17 +3,6 @@
 #include <algorithm>
 
 namespace paraplan {
-namespace {
-
-PassCost host_work(double host_s, double device_s, bool asynchronous, TimeCategory category) {
-  PassCost cost;
-  cost.queue = asynchronous ? LaunchQueue::kernel(host_s, device_s) : LaunchQueue::serial(host_s, device_s);
-  cost.device[category] = device_s;
-  return cost;
-}
-
-}  // namespace
-
 int64_t recomputed_layers(const Layout& layout, int64_t stage_layers) {
   switch (layout.recompute) {
     case Recompute::none:
@@ -30,14 +19,10 @@ int64_t recomputed_layers(const Layout& layout, int64_t stage_layers) {
   return 0;
 }
 
-StagePasses stage_passes(const ModelCost& model, const StageContent& content, const Layout& layout,
-                         const HostCost& host, double launch_scale, bool asynchronous,
-                         double checkpoint_gather_s) {
+StagePasses stage_passes(const ModelCost& model, const StageContent& content, const Layout& layout) {
   const int64_t redone = recomputed_layers(layout, content.layers);
   const auto layers = static_cast<double>(content.layers), again = static_cast<double>(redone);
   const BlockCost& layer = model.layer;
-  const PassCost checkpoint =
-      host_work(host.recompute_s * launch_scale, checkpoint_gather_s, asynchronous, TimeCategory::recompute);
 
   StagePasses passes;
   if (content.embedding) passes.forward = model.embedding.gather + model.embedding.forward;
@@ -47,9 +32,9 @@ StagePasses stage_passes(const ModelCost& model, const StageContent& content, co
   if (content.head) passes.backward = model.head.gather + model.head.backward + model.head.reduce;
   PassCost plain = layer.gather + layer.backward + layer.reduce;
   if (layout.recompute == Recompute::selective)
-    plain = checkpoint + layer.attention_core.as(TimeCategory::recompute) + plain;
-  const PassCost redo = checkpoint + layer.gather + layer.forward.as(TimeCategory::recompute) + layer.gather +
-                        layer.backward + layer.reduce;
+    plain = model.checkpoint + layer.attention_core.as(TimeCategory::recompute) + plain;
+  const PassCost redo = model.checkpoint + layer.gather + layer.forward.as(TimeCategory::recompute) +
+                        layer.gather + layer.backward + layer.reduce;
   passes.backward = passes.backward + plain.repeated(layers - again) + redo.repeated(again);
   if (content.embedding)
     passes.backward = passes.backward + model.embedding.backward + model.embedding.reduce;

@@ -8,6 +8,8 @@ namespace paraplan {
 // Price of the three blocks a model is made of, in one layout.
 struct ModelCost {
   BlockCost layer, embedding, head;
+  PassCost
+      checkpoint;  // bookkeeping of one recomputed region, and the gathering of its input where that is split
   double logits_elements = 0;
 };
 
@@ -20,11 +22,7 @@ struct StagePasses {
 int64_t recomputed_layers(const Layout& layout, int64_t stage_layers);
 
 // Forward and backward pass of one micro-batch over `content`: layers and ends, recompute, ZeRO-3 gathers.
-// `checkpoint_gather_s`: device time to collect a saved layer input that is split over the tensor group; 0:
-// whole.
-StagePasses stage_passes(const ModelCost& model, const StageContent& content, const Layout& layout,
-                         const HostCost& host, double launch_scale, bool asynchronous,
-                         double checkpoint_gather_s);
+StagePasses stage_passes(const ModelCost& model, const StageContent& content, const Layout& layout);
 
 // Parameters of one rank of the stage before ZeRO sharding, and number of weight tensors.
 double stage_parameters(const ModelCost& model, const StageContent& content);

@@ -45,24 +45,18 @@ const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacem
   cost.layer = pricer_.price(transformer_layer(scenario_.model, fusion, shape), groups, layout);
   cost.embedding = pricer_.price(embedding_block(scenario_.model, fusion, shape), groups, layout);
   cost.head = pricer_.price(head_block(scenario_.model, fusion, shape, own_head_weight), groups, layout);
+  cost.checkpoint = pricer_.checkpoint(cost.layer, groups, layout);
   cost.logits_elements = logits_elements(scenario_.model, shape);
   return costs_.emplace(key, std::move(cost)).first->second;
 }
 
 std::vector<StagePasses> StepPlanner::passes(const StepPlan& plan, const Layout& layout) const {
-  const SoftwareProfile& software = scenario_.software;
-  double gather = 0;
-  if (software.communication.checkpoints_over_tensor && !layout.sequence_parallel)
-    gather =
-        pricer_.links().collective_s(OpKind::all_gather, plan.model->layer.input_bytes, plan.groups.tensor);
   std::vector<StagePasses> result;
   for (size_t i = 0; i < plan.contents.size(); ++i) {
     if (i > 0 && plan.contents[i] == plan.contents[i - 1]) {
       result.push_back(result.back());
     } else {
-      result.push_back(stage_passes(*plan.model, plan.contents[i], layout, software.host,
-                                    scenario_.hardware.host.launch_scale,
-                                    scenario_.hardware.device.asynchronous_launch, gather));
+      result.push_back(stage_passes(*plan.model, plan.contents[i], layout));
     }
   }
   return result;

@@ -119,11 +119,34 @@ std::string tau_line(const std::vector<RankingGroup>& groups) {
   return text;
 }
 
+// Constants fitted, and what `calibrate` noted: on how many rows, with what mean error, and with what error
+// on each row when it was left out of the fit.
 std::string profile_table(const std::vector<ProfileUse>& profiles) {
-  Table table{{{"profile", Align::left}, {"name", Align::left}, {"constants"}, {"fitted"}, {"rows"}}, {}};
+  Table table{{{"profile", Align::left},
+               {"name", Align::left},
+               {"constants"},
+               {"fitted"},
+               {"rows here"},
+               {"fitted on rows"},
+               {"mean %"},
+               {"left out %"}},
+              {}};
   for (const ProfileUse& use : profiles) {
-    table.rows.push_back({use.kind, use.name, fmt::format("{}", use.constants), fmt::format("{}", use.fitted),
-                          fmt::format("{}", use.rows)});
+    std::vector<std::string> row = {use.kind,
+                                    use.name,
+                                    fmt::format("{}", use.constants),
+                                    fmt::format("{}", use.fitted),
+                                    fmt::format("{}", use.rows),
+                                    "-",
+                                    "-",
+                                    "-"};
+    if (use.calibration) {
+      row[5] = fmt::format("{}", use.calibration->rows);
+      row[6] = format_percent(use.calibration->mean_abs_error);
+      if (use.calibration->leave_one_out_error)
+        row[7] = format_percent(*use.calibration->leave_one_out_error);
+    }
+    table.rows.push_back(std::move(row));
   }
   return to_text(table);
 }

@@ -98,8 +98,12 @@ ProfileUse profile_use(const char* kind, Profile profile, int64_t rows) {
   const auto is_fitted = [](const ConstantField& field) {
     return field.constant->provenance == Provenance::fitted;
   };
-  return {kind, profile.name, static_cast<int64_t>(fields.constants.size()),
-          std::ranges::count_if(fields.constants, is_fitted), rows};
+  return {kind,
+          profile.name,
+          static_cast<int64_t>(fields.constants.size()),
+          std::ranges::count_if(fields.constants, is_fitted),
+          rows,
+          profile.calibration};
 }
 
 double median(std::vector<double> values) {

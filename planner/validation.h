@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "costmodel/calibration_record.h"
 #include "costmodel/io/measured_rows.h"
 #include "costmodel/scenario.h"
 #include "planner/ranking.h"
@@ -48,12 +49,13 @@ struct RankingGroup {
   RankingQuality quality;
 };
 
-// How many constants of a profile were fitted to training steps.
+// How many constants of a profile were fitted to training steps, and how well that fit did.
 struct ProfileUse {
   std::string kind, name;  // "hardware", "a100_sxm_80"
   int64_t constants = 0;   // of the format
   int64_t fitted = 0;
   int64_t rows = 0;  // measured rows validated with it
+  std::optional<CalibrationRecord> calibration;
 };
 
 struct Validation {

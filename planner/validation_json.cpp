@@ -68,6 +68,24 @@ Json group_object(const RankingGroup& group) {
   return object;
 }
 
+Json profile_object(const ProfileUse& use) {
+  Json object = {{"kind", use.kind},
+                 {"name", use.name},
+                 {"constants", use.constants},
+                 {"fitted", use.fitted},
+                 {"rows", use.rows}};
+  if (!use.calibration) return object;
+  const CalibrationRecord& calibration = *use.calibration;
+  object["calibration"] = {{"tables", calibration.tables},
+                           {"rows", calibration.rows},
+                           {"mean_absolute_relative_error", calibration.mean_abs_error},
+                           {"leave_one_out_error", nullptr}};
+  if (calibration.leave_one_out_error) {
+    object["calibration"]["leave_one_out_error"] = *calibration.leave_one_out_error;
+  }
+  return object;
+}
+
 }  // namespace
 
 std::string validation_json(const Validation& all) {
@@ -81,13 +99,7 @@ std::string validation_json(const Validation& all) {
                    {"profiles", Json::array()}};
   for (const ComparedRow& row : all.rows) document["rows"].push_back(row_object(row));
   for (const RankingGroup& group : all.ranking) document["ranking"].push_back(group_object(group));
-  for (const ProfileUse& use : all.profiles) {
-    document["profiles"].push_back({{"kind", use.kind},
-                                    {"name", use.name},
-                                    {"constants", use.constants},
-                                    {"fitted", use.fitted},
-                                    {"rows", use.rows}});
-  }
+  for (const ProfileUse& use : all.profiles) document["profiles"].push_back(profile_object(use));
   return document.dump(2) + "\n";
 }
 

@@ -129,17 +129,21 @@ TEST(Validate, RanksByTimePerSampleWithinEqualSizes) {
 
 TEST(Validate, CountsFittedConstantsAndTheirRows) {
   Scenario scenario = toy_scenario();
-  scenario.software.host.launch_s.provenance = Provenance::fitted;
-  scenario.software.host.step_s.provenance = Provenance::fitted;
   MeasuredRow row = row_of("a", {.data = 8});
   row.iteration_time_s = 1;
+  scenario.software.host.launch_s.provenance = Provenance::assumed;
+  const int64_t fitted_before = validate(scenario, {row}).profiles[2].fitted;
+  scenario.software.host.launch_s.provenance = Provenance::fitted;
+  scenario.software.calibration = CalibrationRecord{{"rows.tsv"}, 12, 0.02, 0.03};
+
   Validation all = validate(scenario, {row});
   append(all, validate(scenario, {row, row}));
   ASSERT_EQ(all.profiles.size(), 3U);
-  EXPECT_EQ(all.profiles[0].fitted, 0);
   EXPECT_EQ(all.profiles[2].kind, "software");
-  EXPECT_EQ(all.profiles[2].fitted, 2);
+  EXPECT_EQ(all.profiles[2].fitted, fitted_before + 1);
   EXPECT_EQ(all.profiles[2].rows, 3);
+  EXPECT_NE(validation_summary(all).find("12     2.0         3.0\n"), std::string::npos)
+      << validation_summary(all);
 }
 
 TEST(MeanTau, LeavesOutGroupsWithoutOne) {
