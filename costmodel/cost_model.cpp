@@ -47,7 +47,7 @@ Breakdown pipeline_breakdown(const Scenario& scenario, const StepPlan& plan, con
   // A runtime that spreads the work evenly takes less than the whole of its busiest stage.
   const double spread = std::min(1.0, (pacing.busy_s - host_batches) / parts.total());
   parts *= spread;
-  parts[TimeCategory::host] += pacing.busy_s - host_batches - parts.total();
+  parts[TimeCategory::host] += std::max(0.0, pacing.busy_s - host_batches - parts.total());
   parts[TimeCategory::other] += host_batches;
   parts *= count;
   const double idle = std::max(0.0, end_s - pacing.busy_s * count);
@@ -74,7 +74,6 @@ StageMemoryInput memory_input(const StepPlan& plan, const Layout& layout, int64_
                         ? plan.micro_batches
                         : peak_in_flight(stage_schedule(layout.schedule, layout.pipeline, stage, count,
                                                         layout.virtual_stages));
-  input.micro_batches = plan.micro_batches;
   for (int64_t ranks : {layout.tensor, layout.data * layout.context, layout.pipeline, layout.context})
     input.communicators += ranks > 1 ? 1 : 0;
   return input;

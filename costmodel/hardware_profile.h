@@ -88,6 +88,7 @@ struct NodeLinks {
 // Links between nodes.
 struct Network {
   std::string name;
+  std::string description;
   Constant nics_per_node;
   Constant nic_bytes_per_s;        // one NIC, one direction
   Constant collective_efficiency;  // fraction of it that large collectives reach

@@ -33,7 +33,10 @@ double modelled_gemm_seconds(const Device& device, const GemmRate& rate, double 
 class KernelCost {
  public:
   // `clock_hz` 0: the profile's. Peaks scale with the clock, memory bandwidth does not.
+  // Keeps a reference to the device.
   KernelCost(const Device& device, Precision precision, double clock_hz);
+  KernelCost(const KernelCost&) = delete;  // its table's model points back to it
+  KernelCost& operator=(const KernelCost&) = delete;
 
   Price price(const Op& op) const;
 

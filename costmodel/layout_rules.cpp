@@ -49,6 +49,20 @@ Rule check_pipeline(const Scenario& s, const Layout& l) {
                  "pipeline");
 }
 
+Rule check_offload(const Scenario& s, const Layout& l) {
+  if (l.offload == Offload::none) return std::nullopt;
+  if (l.offload == Offload::optimizer_and_parameters && l.zero_stage != 3)
+    return Infeasible{"offload of parameters needs zero_stage 3",
+                      fmt::format("zero_stage is {}", l.zero_stage)};
+  const Host& host = s.hardware.host;
+  if (host.device_link_bytes_per_s == 0 || host.node_link_bytes_per_s == 0 || host.adam_parameters_per_s == 0)
+    return Infeasible{"offload needs rates of the host",
+                      fmt::format("hardware \"{}\" does not give all of host.device_link_GBps, "
+                                  "host.node_link_GBps and host.adam_parameters_per_s",
+                                  s.hardware.name)};
+  return std::nullopt;
+}
+
 Rule check_memory_options(const Layout& l) {
   if (l.zero_stage < 0 || l.zero_stage > 3)
     return Infeasible{"zero_stage must be 0 to 3", fmt::format("zero_stage is {}", l.zero_stage)};
@@ -57,9 +71,6 @@ Rule check_memory_options(const Layout& l) {
         "zero_stage 2 and 3 do not work with pipeline > 1",
         fmt::format("zero_stage {} with pipeline {}: gradients are needed whole between micro-batches",
                     l.zero_stage, l.pipeline)};
-  if (l.offload == Offload::optimizer_and_parameters && l.zero_stage != 3)
-    return Infeasible{"offload of parameters needs zero_stage 3",
-                      fmt::format("zero_stage is {}", l.zero_stage)};
   if ((l.recompute == Recompute::layers) != (l.recompute_layers > 0))
     return Infeasible{
         "recompute = layers needs recompute_layers > 0",
@@ -80,6 +91,7 @@ std::optional<Infeasible> check_layout(const Scenario& s, const Layout& l) {
                   "global_batch", "data * micro_batch"))
     return r;
   if (Rule r = check_pipeline(s, l)) return r;
+  if (Rule r = check_offload(s, l)) return r;
   return check_memory_options(l);
 }
 

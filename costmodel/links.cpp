@@ -92,8 +92,9 @@ double Links::mesh_bytes_per_s(const GroupPlacement& group) const {
   if (const auto found = mesh_rates_.find(key); found != mesh_rates_.end()) return found->second;
   double slowest = std::numeric_limits<double>::infinity();
   const int64_t span = group.ranks_per_node * group.stride;
-  for (int64_t base = 0; base + span <= std::max(devices_per_node_, span); base += span) {
+  for (int64_t base = 0; base < devices_per_node_; base += span) {
     for (int64_t offset = 0; offset < group.stride; ++offset) {
+      if (base + offset + (group.ranks_per_node - 1) * group.stride >= devices_per_node_) break;
       std::vector<int> members;
       for (int64_t i = 0; i < group.ranks_per_node; ++i)
         members.push_back(static_cast<int>(base + offset + i * group.stride));

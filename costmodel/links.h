@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <vector>
@@ -17,7 +18,7 @@ struct GroupPlacement {
   int64_t ranks_per_node = 1;
   int64_t nodes = 1;
   int64_t stride = 1;  // between neighbouring ranks inside a node, in device numbers
-  bool operator==(const GroupPlacement&) const = default;
+  auto operator<=>(const GroupPlacement&) const = default;
 };
 
 // Product of the sizes of the axes placed before `axis`: distance in ranks between neighbours along it.

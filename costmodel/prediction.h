@@ -89,7 +89,7 @@ struct StagePrediction {
   double parameters = 0;  // held by one rank before ZeRO sharding
   double forward_s = 0;   // one micro-batch
   double backward_s = 0;  // one micro-batch, recompute included
-  int64_t in_flight = 0;  // micro-batches whose activations are alive at the peak
+  int64_t in_flight = 0;  // (micro-batch, chunk) pairs whose activations are alive at the peak
   MemoryUse memory;       // at the peak, at the scenario's memory level
 };
 

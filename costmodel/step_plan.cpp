@@ -31,11 +31,13 @@ StepPlanner::StepPlanner(const Scenario& scenario) : scenario_(scenario), pricer
 const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacements& groups) {
   const bool own_head_weight = layout.pipeline > 1;
   const bool sharded = layout.zero_stage == 3;  // only then do blocks talk to the data group
-  const CostKey key{layout.tensor,        layout.context,
-                    layout.micro_batch,   layout.sequence_parallel,
-                    own_head_weight,      sharded ? groups.data.ranks : 0,
-                    sharded ? 3 : 0,      sharded ? layout.offload : Offload::none,
-                    groups.tensor.stride, sharded ? groups.data.stride : 0};
+  const CostKey key{layout.micro_batch,
+                    layout.sequence_parallel,
+                    own_head_weight,
+                    groups.tensor,
+                    groups.context,
+                    sharded ? groups.data : GroupPlacement{},
+                    sharded ? std::optional(layout.offload) : std::nullopt};
   const auto found = costs_.find(key);
   if (found != costs_.end()) return found->second;
   const BlockShape shape{layout.micro_batch, scenario_.seq_length,     layout.tensor,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <tuple>
 #include <vector>
 
@@ -33,7 +34,9 @@ class StepPlanner {
   const BlockPricer& pricer() const { return pricer_; }
 
  private:
-  using CostKey = std::tuple<int64_t, int64_t, int64_t, bool, bool, int64_t, int, Offload, int64_t, int64_t>;
+  // Micro-batch, sequence parallel, own head weight, the groups that blocks talk to, offload under ZeRO-3.
+  using CostKey =
+      std::tuple<int64_t, bool, bool, GroupPlacement, GroupPlacement, GroupPlacement, std::optional<Offload>>;
   const ModelCost& model_cost(const Layout& layout, const GroupPlacements& groups);
   std::vector<StagePasses> passes(const StepPlan& plan, const Layout& layout) const;
   PipelineTimes times(const StepPlan& plan, const Layout& layout) const;

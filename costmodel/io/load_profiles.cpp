@@ -137,6 +137,7 @@ Network load_network(const std::filesystem::path& file) {
   TomlReader reader(file);
   Network network;
   network.name = file.stem().string();
+  network.description = reader.find_text("description").value_or("");
   read_fields(reader, profile_fields(network));
   network.calibration = read_calibration(reader);
   reader.finish();

@@ -121,6 +121,7 @@ void write_hardware(const HardwareProfile& profile, const std::filesystem::path&
 void write_network(const Network& network, const std::filesystem::path& file) {
   Network copy = network;
   TomlWriter writer;
+  if (!network.description.empty()) writer.add("description", quoted(network.description));
   writer.add(profile_fields(copy));
   writer.add(network.calibration);
   write_text_file(file, writer.text());

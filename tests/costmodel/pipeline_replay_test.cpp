@@ -138,7 +138,8 @@ TEST(PipelineReplay, StartsNoPassBeforeItsInputIsThere) {
       (is_forward ? forward : backward).emplace(std::pair(part, mb), done);
       double ready = 0;
       if (is_forward && part > 0) ready = forward.at({part - 1, mb}).sent_s;
-      if (!is_forward) ready = part < last ? backward.at({part + 1, mb}).sent_s : forward.at({part, mb}).end_s;
+      if (!is_forward)
+        ready = part < last ? backward.at({part + 1, mb}).sent_s : forward.at({part, mb}).end_s;
       EXPECT_GE(done.start_s, ready);
     });
     const auto passes = static_cast<size_t>((last + 1) * m);
@@ -150,13 +151,13 @@ TEST(PipelineReplay, StartsNoPassBeforeItsInputIsThere) {
 TEST(PipelineReplay, ExtrapolatesTheFullReplay) {
   std::mt19937_64 random(6);
   PipelineReplay replay;
-  for (int i = 0; i < 3000; ++i) {
+  for (int i = 0; i < 2000; ++i) {
     const PipelineTimes t = random_times(random);
     const int64_t m = random_micro_batches(t, random, 500);
     const std::vector<double> exact = replay.replay(t, m), closed = replay.stage_ends(t, m);
     ASSERT_EQ(closed.size(), exact.size());
     for (size_t s = 0; s < exact.size(); ++s)
-      ASSERT_NEAR(closed[s] / exact[s], 1, 1e-3)
+      ASSERT_NEAR(closed[s] / exact[s], 1, 1e-7)
           << "case " << i << " stage " << s << " p " << t.pipeline << " v " << t.virtual_stages << " m " << m;
   }
 }

@@ -31,15 +31,16 @@ Layout random_layout(const Scenario& scenario, std::mt19937_64& random) {
   l.schedule = pick<PipelineSchedule>(
       random, {PipelineSchedule::gpipe, PipelineSchedule::one_f_one_b, PipelineSchedule::interleaved});
   if (l.schedule == PipelineSchedule::interleaved) l.virtual_stages = 2 + random_below(random, 3);
-  l.recompute = pick<Recompute>(
-      random, {Recompute::none, Recompute::selective, Recompute::full, Recompute::layers});
+  l.recompute =
+      pick<Recompute>(random, {Recompute::none, Recompute::selective, Recompute::full, Recompute::layers});
   if (l.recompute == Recompute::layers) l.recompute_layers = 1 + random_below(random, 8);
   l.sequence_parallel = l.tensor > 1 && random_below(random, 2) == 1;
   l.zero_stage = static_cast<int>(random_below(random, l.pipeline > 1 ? 2 : 4));
   l.offload = pick<Offload>(random, {Offload::none, Offload::none, Offload::optimizer});
   if (l.zero_stage == 3 && random_below(random, 2) == 1) l.offload = Offload::optimizer_and_parameters;
   for (size_t i = l.placement.size() - 1; i > 0; --i)
-    std::swap(l.placement[i], l.placement[static_cast<size_t>(random_below(random, static_cast<int64_t>(i) + 1))]);
+    std::swap(l.placement[i],
+              l.placement[static_cast<size_t>(random_below(random, static_cast<int64_t>(i) + 1))]);
   return l;
 }
 

@@ -1,0 +1,189 @@
+#include "costmodel/cost_model.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "costmodel/blocks.h"
+#include "tests/costmodel/shipped_scenario.h"
+
+namespace paraplan {
+namespace {
+
+// Both ends of the range: small and large models, meshes and switches, blocking and overlapped software, and
+// a processor that launches its own work.
+const char* const kScenarios[] = {"megatron2023_bert_v100",   "libai_gpt2_v100",
+                                  "llama2_7b_v100",           "hf_qwen_14b_a100",
+                                  "megatron_gpt2_124m_a64fx", "deepspeed_bert_345m_a100_40gb",
+                                  "gpt3_175b_a100",           "llama3_70b_h100"};
+
+Prediction predicted(CostModel& model, const Layout& layout) {
+  const PredictionResult result = model.predict(layout);
+  if (const auto* broken = std::get_if<Infeasible>(&result)) throw std::runtime_error(broken->detail);
+  return std::get<Prediction>(result);
+}
+
+double time_of(const Scenario& scenario, const Layout& layout) {
+  CostModel model(scenario);
+  return predicted(model, layout).iteration_time_s;
+}
+
+class OfScenario : public testing::TestWithParam<const char*> {};
+
+TEST_P(OfScenario, BreakdownIsTheIterationTime) {
+  const Scenario scenario = shipped_scenario(GetParam());
+  CostModel model(scenario);
+  std::mt19937_64 random(10);
+  for (int i = 0; i < 300; ++i) {
+    const Layout layout = random_valid_layout(scenario, random);
+    const Prediction p = predicted(model, layout);
+    EXPECT_NEAR(p.breakdown.total() / p.iteration_time_s, 1, 1e-9);
+    for (int c = 0; c < kTimeCategories; ++c)
+      EXPECT_GE(p.breakdown.values[static_cast<size_t>(c)], 0)
+          << to_string(static_cast<TimeCategory>(c)) << " of " << to_string(layout);
+    EXPECT_TRUE(std::isfinite(p.iteration_time_s) && p.iteration_time_s > 0) << to_string(layout);
+  }
+}
+
+TEST_P(OfScenario, RatesFollowFromTheIterationTime) {
+  Scenario scenario = shipped_scenario(GetParam());
+  scenario.cluster.price_per_device_hour = 2.5;
+  CostModel model(scenario);
+  std::mt19937_64 random(11);
+  for (int i = 0; i < 20; ++i) {
+    const Prediction p = predicted(model, random_valid_layout(scenario, random));
+    const auto samples = static_cast<double>(scenario.global_batch),
+               devices = static_cast<double>(scenario.cluster.devices());
+    EXPECT_DOUBLE_EQ(p.samples_per_s * p.iteration_time_s, samples);
+    EXPECT_DOUBLE_EQ(p.tokens_per_s_per_device * devices,
+                     p.samples_per_s * static_cast<double>(scenario.seq_length));
+    EXPECT_GT(p.mfu, 0);
+    EXPECT_LT(p.mfu, 1);
+    EXPECT_DOUBLE_EQ(p.cost, 2.5 * devices * p.iteration_time_s / 3600);
+    EXPECT_EQ(p.micro_batches * p.layout.micro_batch * p.layout.data, scenario.global_batch);
+    int64_t layers = 0;
+    for (const StagePrediction& stage : p.stages) layers += stage.layers;
+    EXPECT_EQ(layers, scenario.model.layers);
+  }
+}
+
+// Everything that is cached must be cached by all that it depends on.
+TEST_P(OfScenario, OrderOfLayoutsChangesNothing) {
+  const Scenario scenario = shipped_scenario(GetParam());
+  std::mt19937_64 random(12);
+  std::vector<Layout> layouts;
+  for (int i = 0; i < 200; ++i) layouts.push_back(random_valid_layout(scenario, random));
+  CostModel model(scenario);
+  for (const Layout& layout : layouts) predicted(model, layout);
+  std::shuffle(layouts.begin(), layouts.end(), random);
+  for (const Layout& layout : layouts) {
+    CostModel fresh(scenario);
+    const Prediction alone = predicted(fresh, layout), among = predicted(model, layout);
+    EXPECT_EQ(alone.iteration_time_s, among.iteration_time_s) << to_string(layout);
+    EXPECT_EQ(alone.breakdown, among.breakdown) << to_string(layout);
+    EXPECT_EQ(alone.memory, among.memory) << to_string(layout);
+    EXPECT_EQ(alone.device_memory_bytes, among.device_memory_bytes) << to_string(layout);
+  }
+}
+
+TEST_P(OfScenario, TimeGrowsWithTheWork) {
+  const Scenario scenario = shipped_scenario(GetParam());
+  std::mt19937_64 random(13);
+  for (int i = 0; i < 40; ++i) {
+    const Layout layout = random_valid_layout(scenario, random);
+    const double time_s = time_of(scenario, layout);
+    Scenario more = scenario;
+    more.global_batch *= 2;
+    EXPECT_GT(time_of(more, layout), time_s) << "twice the batch: " << to_string(layout);
+    more = scenario;
+    more.seq_length *= 2;
+    // A step that is bound by the host takes as long for longer sequences.
+    EXPECT_GE(time_of(more, layout), time_s) << "twice the sequence: " << to_string(layout);
+    more.seq_length *= 16;
+    EXPECT_GT(time_of(more, layout), time_s) << "32 times the sequence: " << to_string(layout);
+    more = scenario;
+    more.model.layers *= 2;
+    EXPECT_GT(time_of(more, layout), time_s) << "twice the layers: " << to_string(layout);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shipped, OfScenario, testing::ValuesIn(kScenarios),
+                         [](const auto& scenario) { return std::string(scenario.param); });
+
+TEST(CostModel, PricesContextGroupsByTheirPlacement) {
+  // Context next to tensor stays inside the node; behind data it crosses nodes and is slower. The tensor
+  // group is the same in both.
+  Scenario scenario = shipped_scenario("llama3_70b_h100");
+  scenario.global_batch = 1024;
+  Layout near{.data = 32, .tensor = 2, .pipeline = 2, .context = 4, .zero_stage = 1};
+  Layout far = near;
+  far.placement = {Axis::tensor, Axis::data, Axis::context, Axis::pipeline};
+  CostModel model(scenario);
+  const double near_s = predicted(model, near).breakdown[TimeCategory::context_communication];
+  const double far_s = predicted(model, far).breakdown[TimeCategory::context_communication];
+  EXPECT_GT(far_s, 2 * near_s);
+}
+
+TEST(CostModel, MfuIsModelFlopOverPeak) {
+  const Scenario scenario = shipped_scenario("gpt3_175b_a100");
+  CostModel model(scenario);
+  const Prediction p = predicted(model, {.data = 16, .tensor = 8, .pipeline = 8, .zero_stage = 1});
+  EXPECT_DOUBLE_EQ(p.mfu, model_flop_per_sample(scenario.model, 2048) * p.samples_per_s / (1024 * 312e12));
+}
+
+TEST(CostModel, RecomputeCostsTimeAndIsBookedAsSuch) {
+  const Scenario scenario = shipped_scenario("llama2_7b_v100");
+  CostModel model(scenario);
+  Layout layout{.data = 2, .tensor = 4};
+  const Prediction none = predicted(model, layout);
+  layout.recompute = Recompute::selective;
+  const Prediction selective = predicted(model, layout);
+  layout.recompute = Recompute::full;
+  const Prediction full = predicted(model, layout);
+  EXPECT_EQ(none.breakdown[TimeCategory::recompute], 0);
+  EXPECT_GT(selective.breakdown[TimeCategory::recompute], 0);
+  EXPECT_GT(full.breakdown[TimeCategory::recompute], selective.breakdown[TimeCategory::recompute]);
+  EXPECT_GT(selective.iteration_time_s, none.iteration_time_s);
+  EXPECT_GT(full.iteration_time_s, selective.iteration_time_s);
+  // Full recompute repeats the forward pass: a third of the products of the layers once more.
+  EXPECT_LT(full.iteration_time_s, 1.5 * none.iteration_time_s);
+}
+
+TEST(CostModel, CopesWithAHugeJob) {
+  // 12 x 512 x 40960^2 = 1.03e13 parameters, a million tokens per sample, 2^20 devices.
+  Scenario scenario = shipped_scenario("gpt3_175b_a100");
+  scenario.model.layers = 512;
+  scenario.model.hidden = 40960;
+  scenario.model.heads = scenario.model.kv_heads = 512;
+  scenario.model.ffn = 4 * 40960;
+  scenario.model.max_positions = 2048;  // every tensor rank holds all positions
+  scenario.seq_length = 1 << 20;
+  scenario.global_batch = 16384;
+  scenario.cluster.nodes = 131072;
+  CostModel model(scenario);
+  for (PipelineSchedule schedule : {PipelineSchedule::one_f_one_b, PipelineSchedule::interleaved}) {
+    const Layout layout{.data = 16,
+                        .tensor = 64,
+                        .pipeline = 64,
+                        .context = 16,
+                        .virtual_stages = schedule == PipelineSchedule::interleaved ? 8 : 1,
+                        .recompute = Recompute::full,
+                        .sequence_parallel = true,
+                        .zero_stage = 1,
+                        .schedule = schedule};
+    const Prediction p = predicted(model, layout);
+    for (double figure : {p.iteration_time_s, p.samples_per_s, p.tokens_per_s_per_device, p.mfu,
+                          p.peak_memory_bytes, p.device_memory_bytes})
+      EXPECT_TRUE(std::isfinite(figure) && figure > 0) << figure;
+    // 6 x 1.03e13 x 1.7e10 tokens and more attention than that again, on 3.3e20 FLOP/s.
+    EXPECT_GT(p.iteration_time_s, 3e3);
+    EXPECT_LT(p.mfu, 1);
+    double parameters = 0;
+    for (const StagePrediction& stage : p.stages) parameters += stage.parameters;
+    EXPECT_NEAR(parameters * 64, 1.03e13, 0.02e13);
+  }
+}
+
+}  // namespace
+}  // namespace paraplan
