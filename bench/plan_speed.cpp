@@ -25,6 +25,18 @@ void price_layouts_on_one_thread(benchmark::State& state) {
 }
 BENCHMARK(price_layouts_on_one_thread)->Unit(benchmark::kMillisecond);
 
+// What the search does for every layout; only the promising ones are priced in full.
+void bound_layouts_on_one_thread(benchmark::State& state) {
+  const Scenario scenario = gpt3();
+  const std::vector<Layout> layouts = enumerate_layouts(scenario);
+  for (auto _ : state) {
+    CostModel model(scenario);
+    for (const Layout& layout : layouts) benchmark::DoNotOptimize(model.bound(layout));
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(layouts.size()));
+}
+BENCHMARK(bound_layouts_on_one_thread)->Unit(benchmark::kMillisecond);
+
 void search_on_all_threads(benchmark::State& state) {
   const Scenario scenario = gpt3();
   PlanResult plan;

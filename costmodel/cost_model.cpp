@@ -13,40 +13,54 @@ namespace {
 
 constexpr double kSecondsPerHour = 3600;
 
-struct StageSums {
-  double busy_s = 0;  // one micro-batch, all chunks
-  PassCost passes;
+// What a stage does for one micro-batch, over all its chunks.
+struct StageWork {
+  double busy_s = 0;
+  Breakdown device;  // seconds of kernels and collectives
+  PriceOrigins origins;
+
+  StageWork& operator+=(const StageWork& other) {
+    busy_s += other.busy_s;
+    device += other.device;
+    origins += other.origins;
+    return *this;
+  }
 };
 
-StageSums sums_of(const StepPlan& plan, int64_t stage) {
-  StageSums sums;
+StageWork work_of(const StepPlan& plan, int64_t stage) {
+  StageWork work;
   for (size_t i = static_cast<size_t>(stage); i < plan.passes.size();
        i += static_cast<size_t>(plan.times.pipeline)) {
-    sums.busy_s += plan.times.forward_s[i] + plan.times.backward_s[i];
-    sums.passes = sums.passes + plan.passes[i].forward + plan.passes[i].backward;
+    const PassCost passes = plan.passes[i].forward + plan.passes[i].backward;
+    work += {plan.times.forward_s[i] + plan.times.backward_s[i], passes.device, passes.origins};
   }
-  return sums;
+  return work;
 }
 
-StageSums busiest_stage(const StepPlan& plan) {
-  StageSums pacing;
+// The work that paces the step: that of the busiest stage, or of the average one where the runtime spreads
+// the work evenly.
+StageWork pacing_work(const StepPlan& plan, StageBalance balance) {
+  StageWork busiest, sum;
   for (int64_t s = 0; s < plan.times.pipeline; ++s) {
-    StageSums sums = sums_of(plan, s);
-    if (sums.busy_s > pacing.busy_s) pacing = std::move(sums);
+    const StageWork work = work_of(plan, s);
+    if (work.busy_s > busiest.busy_s) busiest = work;
+    sum += work;
   }
-  return pacing;
+  if (balance != StageBalance::work) return busiest;
+  const double share = 1 / static_cast<double>(plan.times.pipeline);
+  sum.busy_s *= share;
+  sum.device *= share;
+  sum.origins *= share;
+  return sum;
 }
 
-// The step's time on the busiest stage, by category, up to the end of the pipeline.
-Breakdown pipeline_breakdown(const Scenario& scenario, const StepPlan& plan, const StageSums& pacing,
+// The step's time on the pacing stage, by category, up to the end of the pipeline.
+Breakdown pipeline_breakdown(const Scenario& scenario, const StepPlan& plan, const StageWork& pacing,
                              double end_s) {
   const auto count = static_cast<double>(plan.micro_batches);
-  Breakdown parts = pacing.passes.device;
+  Breakdown parts = pacing.device;
   const double host_batches = scenario.software.host.micro_batch_s * scenario.hardware.host.launch_scale *
                               static_cast<double>(plan.times.virtual_stages);
-  // A runtime that spreads the work evenly takes less than the whole of its busiest stage.
-  const double spread = std::min(1.0, (pacing.busy_s - host_batches) / parts.total());
-  parts *= spread;
   parts[TimeCategory::host] += std::max(0.0, pacing.busy_s - host_batches - parts.total());
   parts[TimeCategory::other] += host_batches;
   parts *= count;
@@ -65,15 +79,8 @@ StageMemoryInput memory_input(const StepPlan& plan, const Layout& layout, int64_
   for (size_t i = static_cast<size_t>(stage); i < plan.contents.size();
        i += static_cast<size_t>(layout.pipeline))
     input.chunks.push_back(plan.contents[i]);
-  // Warm-up is over after 2 p micro-batches: more do not change the peak (but for gpipe, which keeps them
-  // all).
-  const int64_t enough = 4 * layout.pipeline;
-  const bool all = layout.schedule == PipelineSchedule::gpipe || plan.micro_batches <= enough;
-  const int64_t count = all ? plan.micro_batches : enough + plan.micro_batches % layout.pipeline;
-  input.in_flight = layout.schedule == PipelineSchedule::gpipe
-                        ? plan.micro_batches
-                        : peak_in_flight(stage_schedule(layout.schedule, layout.pipeline, stage, count,
-                                                        layout.virtual_stages));
+  input.in_flight =
+      peak_in_flight(layout.schedule, layout.pipeline, stage, plan.micro_batches, layout.virtual_stages);
   for (int64_t ranks : {layout.tensor, layout.data * layout.context, layout.pipeline, layout.context})
     input.communicators += ranks > 1 ? 1 : 0;
   return input;
@@ -96,7 +103,9 @@ struct CostModel::State {
   StepPlanner planner;
   PipelineReplay replay;
 
-  Prediction predict(const Layout& layout);
+  enum class Effort { bound, full };
+  Prediction predict(const Layout& layout, Effort effort);
+  void add_rates(Prediction& p) const;
   void add_stages(const StepPlan& plan, Prediction& p) const;
   void add_time(const StepPlan& plan, const std::vector<double>& ends, Prediction& p) const;
   void add_memory(const StepPlan& plan, Prediction& p) const;
@@ -134,9 +143,9 @@ void CostModel::State::add_time(const StepPlan& plan, const std::vector<double>&
         optimizer_step(scenario, p.layout, planner.pricer().kernels().streaming_bytes_per_s(), state);
     if (step.total() > update.total()) update = step;
   }
-  const StageSums pacing = busiest_stage(plan);
+  const StageWork pacing = pacing_work(plan, scenario.software.stage_balance);
   p.breakdown = pipeline_breakdown(scenario, plan, pacing, pipeline_end);
-  p.price_origins = pacing.passes.origins;
+  p.price_origins = pacing.origins;
   p.price_origins *= static_cast<double>(plan.micro_batches);
   p.breakdown[TimeCategory::data_communication] +=
       reduced - pipeline_end + gathered + tied_embedding_s(scenario, links, p.layout);
@@ -178,14 +187,7 @@ void CostModel::State::add_memory(const StepPlan& plan, Prediction& p) const {
            p.host_memory_bytes <= scenario.hardware.host.memory_bytes;
 }
 
-Prediction CostModel::State::predict(const Layout& layout) {
-  const StepPlan plan = planner.plan(layout);
-  Prediction p;
-  p.layout = layout;
-  p.micro_batches = plan.micro_batches;
-  add_stages(plan, p);
-  add_time(plan, replay.stage_ends(plan.times, plan.micro_batches), p);
-  add_memory(plan, p);
+void CostModel::State::add_rates(Prediction& p) const {
   const auto samples = static_cast<double>(scenario.global_batch),
              devices = static_cast<double>(scenario.cluster.devices());
   p.samples_per_s = samples / p.iteration_time_s;
@@ -193,6 +195,21 @@ Prediction CostModel::State::predict(const Layout& layout) {
   p.mfu = model_flop_per_sample(scenario.model, scenario.seq_length) * p.samples_per_s /
           (devices * planner.pricer().kernels().peak_flop_per_s());
   p.cost = scenario.cluster.price_per_device_hour * devices * p.iteration_time_s / kSecondsPerHour;
+}
+
+Prediction CostModel::State::predict(const Layout& layout, Effort effort) {
+  const StepPlan plan = planner.plan(layout);
+  Prediction p;
+  p.layout = layout;
+  p.micro_batches = plan.micro_batches;
+  add_stages(plan, p);
+  add_memory(plan, p);
+  if (effort == Effort::bound && !p.fits) return p;
+  add_time(plan,
+           effort == Effort::bound ? earliest_ends(plan.times, plan.micro_batches)
+                                   : replay.stage_ends(plan.times, plan.micro_batches),
+           p);
+  add_rates(p);
   return p;
 }
 
@@ -207,11 +224,17 @@ const Scenario& CostModel::scenario() const {
 
 PredictionResult CostModel::predict(const Layout& layout) {
   if (auto broken = check_layout(state_->scenario, layout)) return *broken;
-  return state_->predict(layout);
+  return state_->predict(layout, State::Effort::full);
+}
+
+PredictionResult CostModel::bound(const Layout& layout) {
+  if (auto broken = check_layout(state_->scenario, layout)) return *broken;
+  return state_->predict(layout, State::Effort::bound);
 }
 
 Timeline CostModel::timeline(const Layout& layout) {
-  return build_timeline(state_->scenario, state_->planner, state_->replay, state_->predict(layout));
+  return build_timeline(state_->scenario, state_->planner, state_->replay,
+                        state_->predict(layout, State::Effort::full));
 }
 
 }  // namespace paraplan

@@ -40,6 +40,22 @@ double send_time(const PipelineTimes& t, Pass pass, int64_t virtual_stage) {
 
 }  // namespace
 
+std::vector<double> earliest_ends(const PipelineTimes& t, int64_t micro_batches) {
+  const auto stages = static_cast<size_t>(t.pipeline);
+  std::vector<double> ends(stages, 0.0);
+  double first_input = 0;
+  for (size_t s = 0; s < stages; ++s) {
+    double busy = 0;
+    for (size_t part = s; part < t.forward_s.size(); part += stages)
+      busy += t.forward_s[part] + t.backward_s[part];
+    ends[s] = first_input + static_cast<double>(micro_batches) * busy;
+    first_input += t.forward_s[s] + t.send_forward_s[s];
+  }
+  for (size_t s = stages - 1; s > 0; --s)
+    ends[s - 1] = std::max(ends[s - 1], ends[s] + t.send_backward_s[s] + t.backward_s[s - 1]);
+  return ends;
+}
+
 const std::vector<std::vector<PipelineStep>>& PipelineReplay::schedules(const PipelineTimes& t,
                                                                         int64_t micro_batches) {
   const ScheduleKey key{t.schedule, t.pipeline, t.virtual_stages, micro_batches};

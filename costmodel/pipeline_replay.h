@@ -23,6 +23,10 @@ struct PipelineTimes {
   bool blocking_sends = false;               // the sender computes nothing meanwhile
 };
 
+// Ends of the stages that no schedule can beat: a stage works without a pause from its first input on, and
+// its last backward pass still has to travel down to the first stage.
+std::vector<double> earliest_ends(const PipelineTimes& times, int64_t micro_batches);
+
 struct ReplayedStep {
   int64_t stage = 0;
   PipelineStep step;

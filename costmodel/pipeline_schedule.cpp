@@ -47,13 +47,10 @@ std::vector<PipelineStep> stage_schedule(PipelineSchedule schedule, int64_t pipe
   return steps;
 }
 
-int64_t peak_in_flight(const std::vector<PipelineStep>& steps) {
-  int64_t alive = 0, peak = 0;
-  for (const PipelineStep& s : steps) {
-    alive += s.pass == Pass::forward ? 1 : -1;
-    peak = std::max(peak, alive);
-  }
-  return peak;
+int64_t peak_in_flight(PipelineSchedule schedule, int64_t pipeline, int64_t stage, int64_t micro_batches,
+                       int64_t virtual_stages) {
+  const int64_t total = micro_batches * virtual_stages;
+  return std::min(total, warm_up(schedule, pipeline, stage, total, virtual_stages) + 1);
 }
 
 }  // namespace paraplan

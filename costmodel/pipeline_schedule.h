@@ -26,8 +26,9 @@ struct PipelineStep {
 std::vector<PipelineStep> stage_schedule(PipelineSchedule schedule, int64_t pipeline, int64_t stage,
                                          int64_t micro_batches, int64_t virtual_stages);
 
-// Largest number of (micro-batch, chunk) pairs whose activations are alive at once on a stage, by walking its
-// list.
-int64_t peak_in_flight(const std::vector<PipelineStep>& steps);
+// Largest number of (micro-batch, chunk) pairs whose activations are alive at once on a stage: those of the
+// warm-up and the one that goes through.
+int64_t peak_in_flight(PipelineSchedule schedule, int64_t pipeline, int64_t stage, int64_t micro_batches,
+                       int64_t virtual_stages);
 
 }  // namespace paraplan

@@ -26,7 +26,8 @@ struct Candidate {
   Layout layout;
 };
 
-// What the search keeps of a prediction; layouts that do not fit have score = infinity.
+// What the search keeps of a layout; those that do not fit have score = infinity. Score and time are bounds
+// from below until the layout is priced in full.
 struct Outcome {
   double score = std::numeric_limits<double>::infinity();
   double time_s = 0;
@@ -81,16 +82,13 @@ void merge_into(Rejections& all, const Rejections& part) {
 
 Outcome price(const Search& search, CostModel& model, size_t index, Rejections& rejections) {
   const Layout& layout = search.candidates[index].layout;
-  const PredictionResult result = model.predict(layout);
+  const PredictionResult result = model.bound(layout);
   if (const auto* infeasible = std::get_if<Infeasible>(&result)) {
     count_rejection(rejections, infeasible->rule, 0, index,
                     [&] { return to_string(layout) + ": " + infeasible->detail; });
     return {};
   }
   const Prediction& prediction = std::get<Prediction>(result);
-  if (!std::isfinite(prediction.iteration_time_s)) {
-    throw std::logic_error(fmt::format("no finite time for {}", to_string(layout)));
-  }
   const Scenario& scenario = search.scenarios[search.candidates[index].cluster];
   Outcome outcome;
   outcome.time_s = prediction.iteration_time_s;
@@ -147,32 +145,72 @@ void enumerate_into(Search& search, const Scenario& scenario) {
   search.outcomes.resize(search.candidates.size());
 }
 
-PricedLayout price_again(const Search& search, size_t index) {
-  const Candidate& candidate = search.candidates[index];
-  const Scenario& scenario = search.scenarios[candidate.cluster];
-  return {scenario.cluster, std::get<Prediction>(CostModel(scenario).predict(candidate.layout))};
-}
+// Prices candidates in full, with one model per cluster.
+class FullPricer {
+ public:
+  explicit FullPricer(const Search& search) : search_(search) {}
 
-// Indices of the feasible candidates, the best `top` of them sorted to the front.
-std::vector<size_t> ranked(const Search& search, size_t top) {
+  PricedLayout operator()(size_t index) {
+    const Candidate& candidate = search_.candidates[index];
+    const Scenario& scenario = search_.scenarios[candidate.cluster];
+    CostModel& model = models_.try_emplace(candidate.cluster, scenario).first->second;
+    PricedLayout priced{scenario.cluster, std::get<Prediction>(model.predict(candidate.layout))};
+    if (!std::isfinite(priced.prediction.iteration_time_s))
+      throw std::logic_error(fmt::format("no finite time for {}", to_string(candidate.layout)));
+    return priced;
+  }
+
+ private:
+  const Search& search_;
+  std::map<size_t, CostModel> models_;
+};
+
+// Indices of the candidates that fit, those that may be best first.
+std::vector<size_t> feasible_by_bound(const Search& search) {
   std::vector<size_t> feasible;
   for (size_t i = 0; i < search.outcomes.size(); ++i) {
     if (search.outcomes[i].score < std::numeric_limits<double>::infinity()) feasible.push_back(i);
   }
-  const auto sorted_end = feasible.begin() + static_cast<std::ptrdiff_t>(std::min(top, feasible.size()));
-  std::partial_sort(feasible.begin(), sorted_end, feasible.end(), [&](size_t a, size_t b) {
+  std::ranges::sort(feasible, [&](size_t a, size_t b) {
     const Outcome &x = search.outcomes[a], &y = search.outcomes[b];
     return std::tie(x.score, x.time_s, a) < std::tie(y.score, y.time_s, b);
   });
   return feasible;
 }
 
-void find_closest(const Search& search, PlanResult& plan) {
+// The best `top` layouts, priced in full: candidates in the order of their bounds, until none that is left
+// can be better than the last of the best.
+std::vector<PricedLayout> best_layouts(const Search& search, const std::vector<size_t>& feasible, size_t top,
+                                       FullPricer& price_in_full) {
+  struct Ranked {
+    double score, time_s;
+    size_t index;
+    PricedLayout priced;
+  };
+  const auto better = [](const Ranked& a, const Ranked& b) {
+    return std::tie(a.score, a.time_s, a.index) < std::tie(b.score, b.time_s, b.index);
+  };
+  std::vector<Ranked> best;
+  for (size_t index : feasible) {
+    if (best.size() == top && (top == 0 || search.outcomes[index].score > best.back().score)) break;
+    PricedLayout priced = price_in_full(index);
+    const Scenario& scenario = search.scenarios[search.candidates[index].cluster];
+    Ranked ranked{objective_value(scenario, search.objective, priced.prediction),
+                  priced.prediction.iteration_time_s, index, std::move(priced)};
+    best.insert(std::ranges::upper_bound(best, ranked, better), std::move(ranked));
+    if (best.size() > top) best.pop_back();
+  }
+  std::vector<PricedLayout> layouts;
+  for (Ranked& ranked : best) layouts.push_back(std::move(ranked.priced));
+  return layouts;
+}
+
+void find_closest(const Search& search, FullPricer& price_in_full, PlanResult& plan) {
   const auto closest = std::ranges::min_element(search.outcomes, {}, &Outcome::lacking_bytes);
   if (closest == search.outcomes.end() || closest->lacking_bytes == std::numeric_limits<double>::infinity())
     return;
   const auto index = static_cast<size_t>(closest - search.outcomes.begin());
-  plan.closest = price_again(search, index);
+  plan.closest = price_in_full(index);
   const Scenario& scenario = search.scenarios[search.candidates[index].cluster];
   plan.closest_lack = memory_lack(scenario, plan.closest->prediction).value();
 }
@@ -244,11 +282,10 @@ PlanResult search_layouts(const Scenario& scenario, const SearchOptions& options
 
   PlanResult plan;
   for (auto& [reason, counted] : work_in_parallel(search, options)) plan.rejected[reason] = counted.rejection;
-  const std::vector<size_t> feasible = ranked(search, static_cast<size_t>(options.top));
-  for (size_t i = 0; i < std::min(feasible.size(), static_cast<size_t>(options.top)); ++i) {
-    plan.layouts.push_back(price_again(search, feasible[i]));
-  }
-  find_closest(search, plan);
+  const std::vector<size_t> feasible = feasible_by_bound(search);
+  FullPricer price_in_full(search);
+  plan.layouts = best_layouts(search, feasible, static_cast<size_t>(options.top), price_in_full);
+  find_closest(search, price_in_full, plan);
   plan.objective = options.objective;
   plan.evaluated = static_cast<int64_t>(search.candidates.size());
   plan.feasible = static_cast<int64_t>(feasible.size());

@@ -46,6 +46,22 @@ TEST_P(OfScenario, BreakdownIsTheIterationTime) {
   }
 }
 
+TEST_P(OfScenario, BoundIsNeverAboveThePrediction) {
+  const Scenario scenario = shipped_scenario(GetParam());
+  CostModel model(scenario);
+  std::mt19937_64 random(18);
+  for (int i = 0; i < 300; ++i) {
+    const Layout layout = random_valid_layout(scenario, random);
+    const Prediction full = predicted(model, layout), bound = std::get<Prediction>(model.bound(layout));
+    EXPECT_EQ(bound.fits, full.fits) << to_string(layout);
+    EXPECT_EQ(bound.peak_memory_bytes, full.peak_memory_bytes) << to_string(layout);
+    EXPECT_LE(bound.iteration_time_s, full.iteration_time_s * (1 + 1e-9)) << to_string(layout);
+    const double gap = full.fits && layout.pipeline == 1 ? full.iteration_time_s - bound.iteration_time_s : 0;
+    EXPECT_NEAR(gap, 0, 1e-9 * full.iteration_time_s)
+        << "without a pipeline it is exact: " << to_string(layout);
+  }
+}
+
 TEST_P(OfScenario, RatesFollowFromTheIterationTime) {
   Scenario scenario = shipped_scenario(GetParam());
   scenario.cluster.price_per_device_hour = 2.5;
@@ -123,6 +139,19 @@ TEST(CostModel, PricesContextGroupsByTheirPlacement) {
   const double near_s = predicted(model, near).breakdown[TimeCategory::context_communication];
   const double far_s = predicted(model, far).breakdown[TimeCategory::context_communication];
   EXPECT_GT(far_s, 2 * near_s);
+}
+
+TEST(CostModel, EvenlySpreadWorkIsBookedAsTheAverageStage) {
+  // LiBai's stages share the work of the head; its products are not idle time of some other stage.
+  const Scenario scenario = shipped_scenario("libai_gpt2_v100");
+  CostModel model(scenario);
+  const auto gemm_s = [&](int64_t pipeline) {
+    const Layout layout{
+        .data = scenario.cluster.devices() / pipeline, .pipeline = pipeline, .micro_batch = 4};
+    return predicted(model, layout).breakdown[TimeCategory::gemm];
+  };
+  EXPECT_NEAR(gemm_s(4) / gemm_s(1), 1, 1e-9);
+  EXPECT_NEAR(gemm_s(8) / gemm_s(1), 1, 1e-9);
 }
 
 TEST(CostModel, MfuIsModelFlopOverPeak) {

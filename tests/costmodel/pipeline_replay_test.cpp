@@ -148,6 +148,21 @@ TEST(PipelineReplay, StartsNoPassBeforeItsInputIsThere) {
   }
 }
 
+TEST(PipelineReplay, NeverBeatsTheEarliestEnds) {
+  std::mt19937_64 random(7);
+  PipelineReplay replay;
+  for (int i = 0; i < 1000; ++i) {
+    const PipelineTimes t = random_times(random);
+    const int64_t m = random_micro_batches(t, random, 60);
+    const std::vector<double> exact = replay.replay(t, m), earliest = earliest_ends(t, m);
+    for (size_t s = 0; s < exact.size(); ++s)
+      ASSERT_LE(earliest[s], exact[s] * (1 + 1e-12)) << "case " << i << " stage " << s;
+  }
+  // Equal stages without sends leave no gap but the bubble: the bound is exact.
+  const PipelineTimes equal = equal_stages(PipelineSchedule::one_f_one_b, 4, 1, 1, 2);
+  EXPECT_EQ(earliest_ends(equal, 8), replay.replay(equal, 8));
+}
+
 TEST(PipelineReplay, ExtrapolatesTheFullReplay) {
   std::mt19937_64 random(6);
   PipelineReplay replay;

@@ -88,6 +88,16 @@ TEST(PipelineSchedule, RunsEveryPassOnceAndBackwardAfterForward) {
   }
 }
 
+// By walking the list.
+int64_t most_alive(const std::vector<PipelineStep>& steps) {
+  int64_t alive = 0, most = 0;
+  for (const PipelineStep& s : steps) {
+    alive += s.pass == Pass::forward ? 1 : -1;
+    most = std::max(most, alive);
+  }
+  return most;
+}
+
 TEST(PipelineSchedule, PeakInFlight) {
   for (const Case& c : all_cases()) {
     const int64_t p = c.pipeline, m = c.micro_batches, v = c.virtual_stages;
@@ -97,7 +107,9 @@ TEST(PipelineSchedule, PeakInFlight) {
       // Warm-up, and the forward that precedes the first backward.
       if (c.schedule == PipelineSchedule::interleaved)
         expected = std::min(m * v, (v - 1) * p + 2 * (p - r - 1) + 1);
-      EXPECT_EQ(peak_in_flight(stage_schedule(c.schedule, p, r, m, v)), expected)
+      EXPECT_EQ(peak_in_flight(c.schedule, p, r, m, v), expected)
+          << "p " << p << " stage " << r << " m " << m << " v " << v;
+      EXPECT_EQ(most_alive(stage_schedule(c.schedule, p, r, m, v)), expected)
           << "p " << p << " stage " << r << " m " << m << " v " << v;
     }
   }
