@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,28 +19,38 @@ struct ValidateOptions {
   std::vector<std::string> scenarios;
   std::string measured;
   bool json = false;
+  bool summary = false;
 };
 
-Validation validate_scenario(const std::string& path, const std::string& measured) {
+// Empty when the scenario has no measured rows: `scenarios/*.toml` may be named as a whole. It is said, not
+// hidden.
+std::optional<Validation> validate_scenario(const std::string& path, const std::string& measured) {
   const Scenario scenario = load_scenario(path);
   const std::string rows = measured.empty() ? scenario.measured_path : measured;
-  if (rows.empty()) {
-    throw InputError(path, 0, "measured", "the scenario names no measured rows; give --measured ROWS.tsv");
-  }
-  return validate(scenario, load_measured(rows, scenario));
+  if (!rows.empty()) return validate(scenario, load_measured(rows, scenario));
+  fmt::print(stderr, "paraplan: {}: no measured rows; skipped\n", path);
+  return std::nullopt;
 }
 
 int run_validate(const ValidateOptions& options) {
   std::vector<Validation> parts;
   for (const std::string& path : options.scenarios)
-    parts.push_back(validate_scenario(path, options.measured));
+    if (auto part = validate_scenario(path, options.measured)) parts.push_back(std::move(*part));
+  if (parts.empty()) {
+    throw InputError(options.scenarios.front(), 0, "measured",
+                     "the scenario names no measured rows; give --measured ROWS.tsv");
+  }
   Validation all;
   for (const Validation& part : parts) append(all, part);
   if (options.json) {
     fmt::print("{}", validation_json(all));
     return kDone;
   }
-  for (const Validation& part : parts) fmt::print("{}", validation_report(part));
+  if (options.summary) {
+    fmt::print("{}", validation_overview(parts));
+  } else {
+    for (const Validation& part : parts) fmt::print("{}", validation_report(part));
+  }
   fmt::print("{}", validation_summary(all));
   return kDone;
 }
@@ -55,6 +66,7 @@ void add_validate(CLI::App& app, Command& chosen) {
   command->add_option("--measured", options->measured, "Measured rows to use instead of the scenarios' own")
       ->type_name("ROWS");
   command->add_flag("--json", options->json, "Print JSON");
+  command->add_flag("--summary", options->summary, "One line per scenario instead of one per row");
   command->callback([options, &chosen] { chosen = [options] { return run_validate(*options); }; });
 }
 

@@ -58,6 +58,7 @@ Json prediction_object(const Scenario& scenario, const Cluster& cluster, const P
                  {"available_memory_bytes", p.available_memory_bytes},
                  {"host_memory_bytes", p.host_memory_bytes},
                  {"breakdown", by_category(p.breakdown)},
+                 {"price_origins", by_category(p.price_origins)},
                  {"memory", by_category(p.memory)},
                  {"stages", Json::array()}};
   for (const StagePrediction& stage : p.stages) object["stages"].push_back(stage_object(stage));

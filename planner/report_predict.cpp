@@ -39,6 +39,19 @@ std::string time_table(const Prediction& prediction) {
   return to_text(table);
 }
 
+// Where the prices of the device's work come from, in one line.
+std::string origin_line(const Prediction& prediction) {
+  const double total = prediction.price_origins.total();
+  if (total == 0) return "";
+  std::string text = "  prices of kernels and messages, by time:";
+  for (int i = 0; i < kPriceOrigins; ++i) {
+    const auto origin = static_cast<PriceOrigin>(i);
+    text += fmt::format("{} {} {} %", i > 0 ? "," : "", to_string(origin),
+                        format_percent(prediction.price_origins[origin] / total));
+  }
+  return text + "\n";
+}
+
 // One column per pipeline stage; at most this many, evenly chosen, ends included.
 constexpr size_t kMostStageColumns = 8;
 
@@ -80,8 +93,8 @@ std::string stage_table(const Prediction& prediction) {
 }  // namespace
 
 std::string prediction_report(const Scenario& scenario, const Prediction& prediction) {
-  return scenario_line(scenario) + headline(scenario, prediction) + "\n" + time_table(prediction) + "\n" +
-         stage_table(prediction);
+  return scenario_line(scenario) + headline(scenario, prediction) + "\n" + time_table(prediction) +
+         origin_line(prediction) + "\n" + stage_table(prediction);
 }
 
 }  // namespace paraplan

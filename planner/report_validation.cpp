@@ -119,6 +119,36 @@ std::string tau_line(const std::vector<RankingGroup>& groups) {
   return text;
 }
 
+// "3.0", or a dash when there are no rows.
+std::string percent_or_dash(const ErrorSummary& summary, double value) {
+  return summary.rows == 0 ? "-" : format_percent(value);
+}
+
+int64_t fitted_constants(const Validation& table) {
+  int64_t fitted = 0;
+  for (const ProfileUse& use : table.profiles) fitted += use.fitted;
+  return fitted;
+}
+
+std::vector<std::string> overview_row(const Validation& table) {
+  const ErrorSummary time = summarise(table.rows, Quantity::iteration_time_s);
+  const ErrorSummary memory = summarise(table.rows, Quantity::peak_memory_mib);
+  const ErrorSummary outcome = summarise(table.rows, Quantity::outcome);
+  const int64_t wrong = std::llround(outcome.mean * static_cast<double>(outcome.rows));
+  const double tau = mean_kendall_tau(table.ranking, false);
+  return {table.rows.front().scenario,
+          fmt::format("{}", time.rows),
+          percent_or_dash(time, time.mean),
+          percent_or_dash(time, time.largest),
+          time.rows == 0 ? "-" : format_signed_percent(time.bias),
+          fmt::format("{}", memory.rows),
+          percent_or_dash(memory, memory.mean),
+          percent_or_dash(memory, memory.largest),
+          outcome.rows == 0 ? "-" : fmt::format("{} of {}", outcome.rows - wrong, outcome.rows),
+          std::isnan(tau) ? "-" : fmt::format("{:.2f}", tau),
+          fmt::format("{}", fitted_constants(table))};
+}
+
 // Constants fitted, and what `calibrate` noted: on how many rows, with what mean error, and with what error
 // on each row when it was left out of the fit.
 std::string profile_table(const std::vector<ProfileUse>& profiles) {
@@ -162,6 +192,24 @@ std::string validation_report(const Validation& validation) {
   if (!validation.ranking.empty())
     text += fmt::format("\n{}{}", ranking_table(validation.ranking), tau_line(validation.ranking));
   return text + "\n";
+}
+
+std::string validation_overview(std::span<const Validation> tables) {
+  Table overview{{{"table", Align::left},
+                  {"time rows"},
+                  {"mean %"},
+                  {"largest %"},
+                  {"bias %"},
+                  {"memory rows"},
+                  {"mean %"},
+                  {"largest %"},
+                  {"oom/ok right"},
+                  {"tau"},
+                  {"fitted"}},
+                 {}};
+  for (const Validation& table : tables)
+    if (!table.rows.empty()) overview.rows.push_back(overview_row(table));
+  return to_text(overview) + "\n";
 }
 
 std::string validation_summary(const Validation& all) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,10 @@ namespace paraplan {
 
 // The rows, errors and rankings of one scenario.
 std::string validation_report(const Validation& validation);
+
+// One line per table: errors, ranking (mean Kendall's tau over groups of all rows), and the number of fitted
+// constants of the profiles it uses.
+std::string validation_overview(std::span<const Validation> tables);
 
 // What several scenarios give together: errors per quantity, mean tau, constants fitted.
 std::string validation_summary(const Validation& all);
