@@ -10,7 +10,7 @@ BlockBuilder::BlockBuilder(const Fusion& fusion, const BlockShape& shape)
       element_bytes_(static_cast<double>(bytes_per_element(shape.precision))) {}
 
 void BlockBuilder::weight(const char* name, double elements) {
-  block_.weights.push_back({name, elements});
+  block_.weights.push_back({name, elements, true});
 }
 
 void BlockBuilder::transient(double bytes) {
@@ -25,7 +25,7 @@ void BlockBuilder::linear(const char* name, int64_t in, int64_t out, bool bias, 
   Op weight_gradient = op, data_gradient = op;
   weight_gradient.m = in, weight_gradient.n = out, weight_gradient.k = rows;
   data_gradient.n = in, data_gradient.k = out;
-  if (owns_weight) weight(name, weights);
+  block_.weights.push_back({name, weights, owns_weight});
   if (!fusion_.gradient_accumulation) {
     // Reads the new gradient, reads and writes the buffer.
     backward({.kind = OpKind::accumulate, .name = name, .bytes = 3 * weights * element_bytes_});
@@ -132,7 +132,7 @@ Block BlockBuilder::finish(double input_bytes) {
 
 double Block::parameters() const {
   double sum = 0;
-  for (const Weight& w : weights) sum += w.elements;
+  for (const Weight& w : weights) sum += w.owned ? w.elements : 0;
   return sum;
 }
 

@@ -87,8 +87,9 @@ PassCost BlockPricer::price(const Op& op, const GroupPlacements& groups, double 
     return queue(op.launches * launch, price, category);
   }
   if (op.kind == OpKind::host_copy) {
-    const Constant& rate = scenario_.hardware.host.device_link_bytes_per_s;
-    return queue(host.launch_s, {op.bytes / rate, origin_of({&rate})}, category);
+    const Host& node = scenario_.hardware.host;
+    const double rate = host_link_bytes_per_s(node, scenario_.cluster.devices_per_node);
+    return queue(host.launch_s, {op.bytes / rate, origin_of({&node.device_link_bytes_per_s})}, category);
   }
   return queue(op.launches * launch_s, kernels_.price(op), category);
 }
@@ -127,6 +128,7 @@ PassCost BlockPricer::gather(const Block& block, const GroupPlacements& groups, 
 PassCost BlockPricer::reduce(const Block& block, const GroupPlacements& groups) const {
   PassCost total;
   for (const Weight& weight : block.weights) {
+    if (!weight.owned) continue;
     const double bytes = weight.elements * scenario_.software.state.reduced_gradient;
     total =
         total +
@@ -147,7 +149,7 @@ BlockCost BlockPricer::price(const Block& block, const GroupPlacements& groups, 
     cost.reduce = reduce(block, groups);
   }
   cost.parameters = block.parameters();
-  cost.weights = static_cast<double>(block.weights.size());
+  cost.weights = static_cast<double>(std::ranges::count(block.weights, true, &Weight::owned));
   cost.saved_bytes = block.saved_bytes();
   cost.attention_core_bytes = block.attention_core_bytes();
   cost.input_bytes = block.input_bytes;
@@ -155,13 +157,10 @@ BlockCost BlockPricer::price(const Block& block, const GroupPlacements& groups, 
   return cost;
 }
 
-PassCost BlockPricer::checkpoint(const BlockCost& layer, const GroupPlacements& groups,
-                                 const Layout& layout) const {
-  const bool split = scenario_.software.communication.checkpoints_over_tensor && !layout.sequence_parallel;
-  const double gather_s =
-      split ? links_.collective_s(OpKind::all_gather, layer.input_bytes, groups.tensor) : 0;
-  return queue(scenario_.software.host.recompute_s, {gather_s, links_.origin(groups.tensor)},
-               TimeCategory::recompute);
+PassCost BlockPricer::checkpoint(const GroupPlacements& groups, double split_input_bytes) const {
+  const double gather_s = links_.collective_s(OpKind::all_gather, split_input_bytes, groups.tensor);
+  return queue(scenario_.software.host.recompute_s,
+               {split_input_bytes > 0 ? gather_s : 0, links_.origin(groups.tensor)}, TimeCategory::recompute);
 }
 
 }  // namespace paraplan

@@ -33,9 +33,9 @@ class BlockPricer {
 
   BlockCost price(const Block& block, const GroupPlacements& groups, const Layout& layout) const;
 
-  // What one recomputed region costs beside its ops: the host's bookkeeping and, where saved inputs are split
-  // over the tensor group, their collection.
-  PassCost checkpoint(const BlockCost& layer, const GroupPlacements& groups, const Layout& layout) const;
+  // What one recomputed region costs beside its ops: the host's bookkeeping and, where its saved input is
+  // split over the tensor group, the collection of these bytes (0: not split).
+  PassCost checkpoint(const GroupPlacements& groups, double split_input_bytes) const;
 
   const KernelCost& kernels() const { return kernels_; }
   const Links& links() const { return links_; }

@@ -29,8 +29,7 @@ struct StageWork {
 
 StageWork work_of(const StepPlan& plan, int64_t stage) {
   StageWork work;
-  for (size_t i = static_cast<size_t>(stage); i < plan.passes.size();
-       i += static_cast<size_t>(plan.times.pipeline)) {
+  for (size_t i : plan.parts_of(stage)) {
     const PassCost passes = plan.passes[i].forward + plan.passes[i].backward;
     work += {plan.times.forward_s[i] + plan.times.backward_s[i], passes.device, passes.origins};
   }
@@ -76,9 +75,7 @@ Breakdown pipeline_breakdown(const Scenario& scenario, const StepPlan& plan, con
 
 StageMemoryInput memory_input(const StepPlan& plan, const Layout& layout, int64_t stage) {
   StageMemoryInput input;
-  for (size_t i = static_cast<size_t>(stage); i < plan.contents.size();
-       i += static_cast<size_t>(layout.pipeline))
-    input.chunks.push_back(plan.contents[i]);
+  for (size_t i : plan.parts_of(stage)) input.chunks.push_back(plan.contents[i]);
   input.in_flight =
       peak_in_flight(layout.schedule, layout.pipeline, stage, plan.micro_batches, layout.virtual_stages);
   for (int64_t ranks : {layout.tensor, layout.data * layout.context, layout.pipeline, layout.context})
@@ -88,9 +85,7 @@ StageMemoryInput memory_input(const StepPlan& plan, const Layout& layout, int64_
 
 double stage_sum(const StepPlan& plan, int64_t stage, double (*of)(const ModelCost&, const StageContent&)) {
   double sum = 0;
-  for (size_t i = static_cast<size_t>(stage); i < plan.contents.size();
-       i += static_cast<size_t>(plan.times.pipeline))
-    sum += of(*plan.model, plan.contents[i]);
+  for (size_t i : plan.parts_of(stage)) sum += of(*plan.model, plan.contents[i]);
   return sum;
 }
 
@@ -115,8 +110,7 @@ struct CostModel::State {
 void CostModel::State::add_stages(const StepPlan& plan, Prediction& p) const {
   for (int64_t s = 0; s < p.layout.pipeline; ++s) {
     StagePrediction stage;
-    for (size_t i = static_cast<size_t>(s); i < plan.contents.size();
-         i += static_cast<size_t>(p.layout.pipeline)) {
+    for (size_t i : plan.parts_of(s)) {
       stage.layers += plan.contents[i].layers;
       stage.forward_s += plan.times.forward_s[i];
       stage.backward_s += plan.times.backward_s[i];
@@ -174,6 +168,7 @@ void CostModel::State::add_memory(const StepPlan& plan, Prediction& p) const {
     const StageMemory memory = stage_memory(scenario, *plan.model, p.layout, input);
     stage.in_flight = input.in_flight;
     stage.memory = memory.at_level;
+    stage.backward_memory = memory.backward;
     if (memory.at_level.total() > p.peak_memory_bytes) {
       p.peak_memory_bytes = memory.at_level.total();
       p.memory = memory.at_level;

@@ -58,6 +58,9 @@ struct Host {
   Constant launch_scale;             // host time of this machine relative to the software profile's reference
 };
 
+// One way between the host and each of `devices` that copy at the same time.
+double host_link_bytes_per_s(const Host& host, int64_t devices);
+
 enum class NodeTopology {
   none,      // one device per node
   switched,  // any pair at full rate (NVSwitch)

@@ -25,10 +25,18 @@ double peak_of(const Device& device, Precision precision) {
   return 0;
 }
 
-std::vector<GemmSample> samples_of(const Device& device, Precision precision) {
+// Clock of the run over that of the profile.
+double clock_ratio(const Device& device, double clock_hz) {
+  return clock_hz > 0 && device.clock_hz > 0 ? clock_hz / device.clock_hz : 1;
+}
+
+std::vector<GemmSample> samples_of(const Device& device, Precision precision, double clock_hz) {
   std::vector<GemmSample> chosen;
-  for (const GemmSample& s : device.gemm_samples)
-    if (s.precision == precision && s.batch == 1) chosen.push_back(s);
+  for (const GemmSample& s : device.gemm_samples) {
+    if (s.precision != precision || s.batch != 1) continue;
+    chosen.push_back(s);
+    chosen.back().seconds /= clock_ratio(device, clock_hz);
+  }
   return chosen;
 }
 
@@ -67,9 +75,9 @@ double modelled_gemm_seconds(const Device& device, const GemmRate& rate, double 
 KernelCost::KernelCost(const Device& device, Precision precision, double clock_hz)
     : device_(device),
       element_bytes_(static_cast<double>(bytes_per_element(precision))),
-      peak_(peak_of(device, precision) * (clock_hz > 0 ? clock_hz / device.clock_hz : 1)),
+      peak_(peak_of(device, precision) * clock_ratio(device, clock_hz)),
       bandwidth_(device.memory_bytes_per_s * device.memory_efficiency),
-      table_(samples_of(device, precision), [this](double m, double n, double k) {
+      table_(samples_of(device, precision, clock_hz), [this](double m, double n, double k) {
         const GemmRate rate{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};
         return modelled_gemm_seconds(device_, rate, m, n, k, 1);
       }) {}
@@ -101,8 +109,8 @@ double KernelCost::attention_matmul_seconds(const Op& op) const {
 }
 
 double KernelCost::fused_seconds(const Op& op, double efficiency) const {
-  return std::max(
-      {op.flop / (peak_ * efficiency), op.bytes / bandwidth_, static_cast<double>(device_.kernel_floor_s)});
+  return std::max({op.flop / (peak_ * efficiency * device_.sustained_rate), op.bytes / bandwidth_,
+                   static_cast<double>(device_.kernel_floor_s)});
 }
 
 double KernelCost::elementwise_seconds(const Op& op) const {

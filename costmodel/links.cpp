@@ -30,11 +30,12 @@ double network_hops(OpKind kind, double nodes) {
   return kind == OpKind::all_reduce ? 2 * std::ceil(std::log2(nodes)) : nodes - 1;
 }
 
-// Bytes through one node's NICs per byte of buffer. An all-reduce between two nodes sends each byte once
-// (tree); among more it sends almost twice (nccl issue 209; nccl-tests doc/PERFORMANCE.md for the ring).
+// Bytes through one node's NICs per byte of buffer: a ring over all ranks crosses each node once in and once
+// out. An all-reduce between two nodes takes the tree, which sends each byte once (nccl issue 209; nccl-tests
+// doc/PERFORMANCE.md for the ring).
 double network_volume(OpKind kind, double ranks, double nodes) {
-  if (kind != OpKind::all_reduce) return (nodes - 1) / nodes;
-  return nodes == 2 ? 1 : 2 * (ranks - 1) / ranks;
+  if (kind == OpKind::all_reduce && nodes == 2) return 1;
+  return (kind == OpKind::all_reduce ? 2 : 1) * (ranks - 1) / ranks;
 }
 
 double ring_volume(OpKind kind, double ranks) {
@@ -65,6 +66,7 @@ GroupPlacement place_group(const Layout& layout, const std::vector<Axis>& axes, 
   }
   if (group.ranks == 1) group.stride = 1;
   group.nodes = (group.ranks + group.ranks_per_node - 1) / group.ranks_per_node;
+  if (group.nodes > 1) group.groups_per_node = std::max<int64_t>(1, devices_per_node / group.ranks_per_node);
   return group;
 }
 
@@ -132,11 +134,10 @@ double Links::collective_s(OpKind kind, double bytes, const GroupPlacement& grou
     inside = ring_volume(kind, local) * bytes / ring_bytes_per_s(group);
   }
   if (group.nodes > 1) {
-    // Ranks of a node that belong to different groups cross the NICs at the same time.
-    const double sharing = static_cast<double>(devices_per_node_) / local;
     const double rate = network_.nics_per_node * network_.nic_bytes_per_s * network_.collective_efficiency;
     seconds += network_hops(kind, nodes) * network_.hop_s;
-    between = network_volume(kind, static_cast<double>(group.ranks), nodes) * bytes * sharing / rate;
+    between = network_volume(kind, static_cast<double>(group.ranks), nodes) * bytes *
+              static_cast<double>(group.groups_per_node) / rate;
   }
   return seconds + std::max(inside, between);
 }

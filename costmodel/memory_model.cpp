@@ -27,9 +27,9 @@ void add_states(const Scenario& scenario, const Layout& layout, double parameter
       parameters * software.state.optimizer / (shards_optimizer(software, layout) ? group : 1);
   const double gradient_bytes = parameters * software.state.gradient;
   use[gradients] = layout.zero_stage >= 2 ? gradient_bytes / group : gradient_bytes;
-  if (layout.zero_stage >= 2)
-    use[communication_buffers] +=
-        std::min(gradient_bytes, 2 * static_cast<double>(software.communication.bucket_bytes));
+  const double bucket =
+      software.communication.bucket_bytes > 0 ? 2 * software.communication.bucket_bytes : gradient_bytes;
+  if (layout.zero_stage >= 2) use[communication_buffers] += std::min(gradient_bytes, bucket);
   if (layout.zero_stage == 3) {
     const double live =
         std::max(largest_block, std::min<double>(parameters, software.memory.zero3_live_parameters));
@@ -52,7 +52,11 @@ void add_transients(const Scenario& scenario, const ModelCost& model, const Layo
     if (layout.recompute == Recompute::selective) redo = layer.attention_core_bytes;
     if (c.head) {
       const double element = static_cast<double>(bytes_per_element(scenario.precision));
-      loss_bytes = model.logits_elements * (element + kFp32Bytes * scenario.software.memory.logits_copies);
+      // A schedule that runs all forward passes first keeps the logits of all micro-batches.
+      const double alive =
+          layout.schedule == PipelineSchedule::gpipe ? static_cast<double>(stage.in_flight) : 1;
+      loss_bytes =
+          alive * model.logits_elements * (element + kFp32Bytes * scenario.software.memory.logits_copies);
     }
   }
   // The logits are gone when the layers' backward begins: only the larger of the two counts.
@@ -126,6 +130,7 @@ StageMemory stage_memory(const Scenario& scenario, const ModelCost& model, const
       shards_optimizer(scenario.software, layout) ? static_cast<double>(layout.data * layout.context) : 1;
   update[temporary] = on_device ? parameters / shard * scenario.software.state.update_temporary : 0;
 
+  result.backward = backward;
   const MemoryUse& peak = backward.total() >= update.total() ? backward : update;
   result.at_level = at_level(scenario, peak, scenario.memory_level, stage.communicators);
   result.device = at_level(scenario, peak, MemoryLevel::device, stage.communicators);

@@ -59,6 +59,7 @@ struct SavedTensor {
 struct Weight {
   const char* name = "";
   double elements = 0;
+  bool owned = true;  // false: counted with another block (tied embedding)
 };
 
 // A block of the model: what one pass over it runs, keeps and owns. Parameter counts, FLOPs, activation

@@ -38,6 +38,13 @@ double send_time(const PipelineTimes& t, Pass pass, int64_t virtual_stage) {
   return virtual_stage == 0 ? 0 : t.send_backward_s[static_cast<size_t>(virtual_stage)];
 }
 
+std::vector<std::vector<PipelineStep>> stage_schedules(const PipelineTimes& t, int64_t micro_batches) {
+  std::vector<std::vector<PipelineStep>> lists;
+  for (int64_t s = 0; s < t.pipeline; ++s)
+    lists.push_back(stage_schedule(t.schedule, t.pipeline, s, micro_batches, t.virtual_stages));
+  return lists;
+}
+
 }  // namespace
 
 std::vector<double> earliest_ends(const PipelineTimes& t, int64_t micro_batches) {
@@ -56,22 +63,9 @@ std::vector<double> earliest_ends(const PipelineTimes& t, int64_t micro_batches)
   return ends;
 }
 
-const std::vector<std::vector<PipelineStep>>& PipelineReplay::schedules(const PipelineTimes& t,
-                                                                        int64_t micro_batches) {
-  const ScheduleKey key{t.schedule, t.pipeline, t.virtual_stages, micro_batches};
-  auto found = schedules_.find(key);
-  if (found == schedules_.end()) {
-    std::vector<std::vector<PipelineStep>> all;
-    for (int64_t s = 0; s < t.pipeline; ++s)
-      all.push_back(stage_schedule(t.schedule, t.pipeline, s, micro_batches, t.virtual_stages));
-    found = schedules_.emplace(key, std::move(all)).first;
-  }
-  return found->second;
-}
-
 std::vector<double> PipelineReplay::replay(const PipelineTimes& t, int64_t micro_batches,
                                            const std::function<void(const ReplayedStep&)>& observe) {
-  const auto& lists = schedules(t, micro_batches);
+  const auto lists = stage_schedules(t, micro_batches);
   const auto cells = static_cast<size_t>(t.pipeline * t.virtual_stages * micro_batches);
   forward_done_.assign(cells, kNotDone);
   backward_done_.assign(cells, kNotDone);

@@ -2,9 +2,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
-#include <tuple>
 #include <vector>
 
 #include "costmodel/pipeline_schedule.h"
@@ -47,8 +45,6 @@ class PipelineReplay {
   const std::vector<double>& stage_ends(const PipelineTimes& times, int64_t micro_batches);
 
  private:
-  using ScheduleKey = std::tuple<PipelineSchedule, int64_t, int64_t, int64_t>;
-  const std::vector<std::vector<PipelineStep>>& schedules(const PipelineTimes& times, int64_t micro_batches);
   const std::vector<double>& gpipe_ends(const PipelineTimes& times, int64_t micro_batches);
   // A cycle of the schedule: its length, and how much later it ends each time.
   struct Steady {
@@ -59,7 +55,6 @@ class PipelineReplay {
   std::optional<double> steady_growth(const PipelineTimes& times, int64_t micro_batches,
                                       int64_t period) const;
 
-  std::map<ScheduleKey, std::vector<std::vector<PipelineStep>>> schedules_;
   std::vector<double> forward_done_, backward_done_;  // by virtual stage and micro-batch; scratch
   std::vector<double> ends_;
 };

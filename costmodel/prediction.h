@@ -86,11 +86,12 @@ using MemoryUse = ByCategory<MemoryCategory, double, kMemoryCategories>;  // byt
 // One pipeline stage (all ranks of a stage are alike).
 struct StagePrediction {
   int64_t layers = 0;
-  double parameters = 0;  // held by one rank before ZeRO sharding
-  double forward_s = 0;   // one micro-batch
-  double backward_s = 0;  // one micro-batch, recompute included
-  int64_t in_flight = 0;  // (micro-batch, chunk) pairs whose activations are alive at the peak
-  MemoryUse memory;       // at the peak, at the scenario's memory level
+  double parameters = 0;      // held by one rank before ZeRO sharding
+  double forward_s = 0;       // one micro-batch
+  double backward_s = 0;      // one micro-batch, recompute included
+  int64_t in_flight = 0;      // (micro-batch, chunk) pairs whose activations are alive at the peak
+  MemoryUse memory;           // at the peak, at the scenario's memory level
+  MemoryUse backward_memory;  // allocated, at the peak of the backward passes
 };
 
 struct Prediction {

@@ -32,8 +32,8 @@ StagePasses stage_passes(const ModelCost& model, const StageContent& content, co
   if (content.head) passes.backward = model.head.gather + model.head.backward + model.head.reduce;
   PassCost plain = layer.gather + layer.backward + layer.reduce;
   if (layout.recompute == Recompute::selective)
-    plain = model.checkpoint + layer.attention_core.as(TimeCategory::recompute) + plain;
-  const PassCost redo = model.checkpoint + layer.gather + layer.forward.as(TimeCategory::recompute) +
+    plain = model.core_checkpoint + layer.attention_core.as(TimeCategory::recompute) + plain;
+  const PassCost redo = model.layer_checkpoint + layer.gather + layer.forward.as(TimeCategory::recompute) +
                         layer.gather + layer.backward + layer.reduce;
   passes.backward = passes.backward + plain.repeated(layers - again) + redo.repeated(again);
   if (content.embedding)

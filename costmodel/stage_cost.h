@@ -8,8 +8,7 @@ namespace paraplan {
 // Price of the three blocks a model is made of, in one layout.
 struct ModelCost {
   BlockCost layer, embedding, head;
-  PassCost
-      checkpoint;  // bookkeeping of one recomputed region, and the gathering of its input where that is split
+  PassCost layer_checkpoint, core_checkpoint;  // of recomputing a layer, an attention core, beside the ops
   double logits_elements = 0;
 };
 

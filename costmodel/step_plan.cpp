@@ -26,6 +26,13 @@ void spread_evenly(std::vector<double>& seconds) {
 
 }  // namespace
 
+std::vector<size_t> StepPlan::parts_of(int64_t stage) const {
+  std::vector<size_t> parts;
+  for (auto i = static_cast<size_t>(stage); i < contents.size(); i += static_cast<size_t>(times.pipeline))
+    parts.push_back(i);
+  return parts;
+}
+
 StepPlanner::StepPlanner(const Scenario& scenario) : scenario_(scenario), pricer_(scenario) {}
 
 const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacements& groups) {
@@ -47,7 +54,9 @@ const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacem
   cost.layer = pricer_.price(transformer_layer(scenario_.model, fusion, shape), groups, layout);
   cost.embedding = pricer_.price(embedding_block(scenario_.model, fusion, shape), groups, layout);
   cost.head = pricer_.price(head_block(scenario_.model, fusion, shape, own_head_weight), groups, layout);
-  cost.checkpoint = pricer_.checkpoint(cost.layer, groups, layout);
+  const bool split = scenario_.software.communication.checkpoints_over_tensor && !layout.sequence_parallel;
+  cost.layer_checkpoint = pricer_.checkpoint(groups, split ? cost.layer.input_bytes : 0);
+  cost.core_checkpoint = pricer_.checkpoint(groups, 0);
   cost.logits_elements = logits_elements(scenario_.model, shape);
   return costs_.emplace(key, std::move(cost)).first->second;
 }

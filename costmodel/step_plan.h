@@ -21,6 +21,9 @@ struct StepPlan {
   std::vector<StagePasses> passes;     // by virtual stage
   PipelineTimes times;
   int64_t micro_batches = 1;
+
+  // The virtual stages on a pipeline stage.
+  std::vector<size_t> parts_of(int64_t stage) const;
 };
 
 // Compiles layouts of one scenario to step plans; remembers the price of blocks by what they depend on.

@@ -48,11 +48,15 @@ double tied_embedding_s(const Scenario& scenario, const Links& links, const Layo
   const int64_t vocab = padded_vocab(scenario.model, layout.tensor) / layout.tensor;
   const double bytes = static_cast<double>(vocab) * static_cast<double>(scenario.model.hidden) *
                        scenario.software.state.reduced_gradient;
-  const int64_t distance = (layout.pipeline - 1) * axis_stride(layout, Axis::pipeline);
-  const bool one_node = distance < scenario.cluster.devices_per_node;
-  return links.collective_s(
-      OpKind::all_reduce, bytes,
-      {.ranks = 2, .ranks_per_node = one_node ? 2 : 1, .nodes = one_node ? 1 : 2, .stride = distance});
+  const int64_t stride = axis_stride(layout, Axis::pipeline), local = scenario.cluster.devices_per_node;
+  const int64_t distance = (layout.pipeline - 1) * stride;
+  const bool one_node = distance < local;
+  const GroupPlacement ends{.ranks = 2,
+                            .ranks_per_node = one_node ? 2 : 1,
+                            .nodes = one_node ? 1 : 2,
+                            .stride = distance,
+                            .groups_per_node = std::min(stride, local)};
+  return links.collective_s(OpKind::all_reduce, bytes, ends);
 }
 
 Breakdown optimizer_step(const Scenario& scenario, const Layout& layout, double streaming_bytes_per_s,

@@ -14,7 +14,7 @@ class MemoryTrack {
               Timeline& timeline)
       : scenario_(scenario), plan_(plan), prediction_(prediction), timeline_(timeline) {
     for (size_t s = 0; s < prediction.stages.size(); ++s) {
-      alive_.push_back(resting_bytes(prediction.stages[s].memory));
+      alive_.push_back(resting_bytes(prediction.stages[s].backward_memory));
       sample(static_cast<int64_t>(s), 0, 0);
     }
   }
@@ -43,7 +43,7 @@ class MemoryTrack {
   }
 
   double transient_bytes(int64_t stage) const {
-    const MemoryUse& use = prediction_.stages[static_cast<size_t>(stage)].memory;
+    const MemoryUse& use = prediction_.stages[static_cast<size_t>(stage)].backward_memory;
     return std::max(use[MemoryCategory::loss],
                     use[MemoryCategory::recompute] + use[MemoryCategory::temporary]);
   }

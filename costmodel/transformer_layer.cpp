@@ -98,22 +98,27 @@ void attention_core(BlockBuilder& b, const ModelSpec& model, const Fusion& fusio
   b.set_attention_core(false);
 }
 
-// Ring attention passes keys and values round the context group (Liu et al. 2023): each way once forward, and
-// with their gradients backward.
-void context_exchange(BlockBuilder& b, const BlockShape& shape, const Sizes& s) {
-  if (shape.context == 1) return;
-  const double bytes =
-      2 * s.rows * static_cast<double>(s.kv) * b.element_bytes() * static_cast<double>(shape.context);
-  const Op gather{.kind = OpKind::all_gather,
-                  .name = "attention.keys_values",
-                  .bytes = bytes,
-                  .group = CommGroup::context};
+// Keys and values of the context group, gathered (Liu et al. 2023 pass them round a ring: the same bytes).
+Op gather_keys_values(const BlockBuilder& b, const BlockShape& shape, const Sizes& s) {
+  const double local = 2 * s.rows * static_cast<double>(s.kv) * b.element_bytes();
+  return {.kind = OpKind::all_gather,
+          .name = "attention.keys_values",
+          .bytes = local * static_cast<double>(shape.context),
+          .group = CommGroup::context};
+}
+
+// Attention over the context group: keys and values are gathered for each direction, their gradients
+// scattered.
+void context_attention(BlockBuilder& b, const ModelSpec& model, const Fusion& fusion, const BlockShape& shape,
+                       const Sizes& s) {
+  const Op gather = gather_keys_values(b, shape, s);
+  Op scatter = gather;
+  scatter.kind = OpKind::reduce_scatter;
   b.forward(gather);
-  b.backward({.kind = OpKind::reduce_scatter,
-              .name = "attention.keys_values",
-              .bytes = bytes,
-              .group = CommGroup::context});
+  b.backward(scatter);
+  attention_core(b, model, fusion, shape, s);
   b.backward(gather);
+  b.transient(gather.bytes);
 }
 
 void attention(BlockBuilder& b, const ModelSpec& model, const Fusion& fusion, const BlockShape& shape,
@@ -139,8 +144,7 @@ void attention(BlockBuilder& b, const ModelSpec& model, const Fusion& fusion, co
     b.elementwise(OpKind::rotary, "attention.rotary", rotated,
                   {2 * e * passes, 2 * e * passes, 2 * passes, 2 * passes});
   }
-  context_exchange(b, shape, s);
-  attention_core(b, model, fusion, shape, s);
+  (shape.context > 1 ? context_attention : attention_core)(b, model, fusion, shape, s);
   b.save("attention.projection.input", s.rows * static_cast<double>(s.attention) * e);
   b.linear("attention.projection", s.attention, model.hidden, bias);
   b.leave_tensor_region("attention.output", stream);

@@ -42,8 +42,8 @@ TEST(PlaceGroup, TensorFastestThenDataThenPipeline) {
   // 32 devices on 4 nodes: tensor 0-1, data 0 2 4 6 8 .. 14, pipeline 0 16.
   const Layout l = sizes(2, 1, 8, 2);
   EXPECT_EQ(place_group(l, {Axis::tensor}, 8), (GroupPlacement{2, 2, 1, 1}));
-  EXPECT_EQ(place_group(l, {Axis::data}, 8), (GroupPlacement{8, 4, 2, 2}));
-  EXPECT_EQ(place_group(l, {Axis::pipeline}, 8), (GroupPlacement{2, 1, 2, 16}));
+  EXPECT_EQ(place_group(l, {Axis::data}, 8), (GroupPlacement{8, 4, 2, 2, 2}));
+  EXPECT_EQ(place_group(l, {Axis::pipeline}, 8), (GroupPlacement{2, 1, 2, 16, 8}));
   EXPECT_EQ(axis_stride(l, Axis::tensor), 1);
   EXPECT_EQ(axis_stride(l, Axis::data), 2);
   EXPECT_EQ(axis_stride(l, Axis::pipeline), 16);
@@ -53,7 +53,7 @@ TEST(PlaceGroup, TensorOverTwoNodes) {
   const Layout l = sizes(16, 1, 4, 1);
   EXPECT_EQ(place_group(l, {Axis::tensor}, 8), (GroupPlacement{16, 8, 2, 1}));
   // One rank of each data group per two nodes.
-  EXPECT_EQ(place_group(l, {Axis::data}, 8), (GroupPlacement{4, 1, 4, 16}));
+  EXPECT_EQ(place_group(l, {Axis::data}, 8), (GroupPlacement{4, 1, 4, 16, 8}));
 }
 
 TEST(PlaceGroup, OfOneRankIsAlone) {
@@ -65,15 +65,15 @@ TEST(PlaceGroup, OfOneRankIsAlone) {
 
 TEST(PlaceGroup, OverTwoAxes) {
   // Context 0 2, data 0 4 8 12: together every second device of two nodes.
-  EXPECT_EQ(place_group(sizes(2, 2, 4, 1), {Axis::data, Axis::context}, 8), (GroupPlacement{8, 4, 2, 2}));
+  EXPECT_EQ(place_group(sizes(2, 2, 4, 1), {Axis::data, Axis::context}, 8), (GroupPlacement{8, 4, 2, 2, 2}));
 }
 
 TEST(PlaceGroup, FollowsThePlacement) {
   Layout l = sizes(2, 1, 8, 2);
   l.placement = {Axis::data, Axis::context, Axis::pipeline, Axis::tensor};
   EXPECT_EQ(place_group(l, {Axis::data}, 8), (GroupPlacement{8, 8, 1, 1}));
-  EXPECT_EQ(place_group(l, {Axis::pipeline}, 8), (GroupPlacement{2, 1, 2, 8}));
-  EXPECT_EQ(place_group(l, {Axis::tensor}, 8), (GroupPlacement{2, 1, 2, 16}));
+  EXPECT_EQ(place_group(l, {Axis::pipeline}, 8), (GroupPlacement{2, 1, 2, 8, 8}));
+  EXPECT_EQ(place_group(l, {Axis::tensor}, 8), (GroupPlacement{2, 1, 2, 16, 8}));
 }
 
 constexpr double kLink = 50e9, kNic = 10e9;
@@ -174,8 +174,8 @@ TEST(Collective, GroupsOfANodeShareItsNics) {
   // Between two nodes an all-reduce sends each byte once: one group of 8 per node, then two groups of 4.
   const double alone = links.collective_s(OpKind::all_reduce, 1e9, {16, 8, 2, 1});
   EXPECT_DOUBLE_EQ(alone, 1e9 / rate);
-  EXPECT_DOUBLE_EQ(links.collective_s(OpKind::all_reduce, 1e9, {8, 4, 2, 2}), 2 * alone);
-  EXPECT_DOUBLE_EQ(links.collective_s(OpKind::all_reduce, 1e9, {2, 1, 2, 8}), 8 * alone);
+  EXPECT_DOUBLE_EQ(links.collective_s(OpKind::all_reduce, 1e9, {8, 4, 2, 2, 2}), 2 * alone);
+  EXPECT_DOUBLE_EQ(links.collective_s(OpKind::all_reduce, 1e9, {2, 1, 2, 8, 8}), 8 * alone);
   // Among four nodes it sends almost twice.
   EXPECT_DOUBLE_EQ(links.collective_s(OpKind::all_reduce, 1e9, {32, 8, 4, 1}), 2.0 * 31 / 32 * alone);
 }
