@@ -63,7 +63,8 @@ Breakdown pipeline_breakdown(const Scenario& scenario, const StepPlan& plan, con
   parts[TimeCategory::host] += std::max(0.0, pacing.busy_s - host_batches - parts.total());
   parts[TimeCategory::other] += host_batches;
   parts *= count;
-  const double idle = std::max(0.0, end_s - pacing.busy_s * count);
+  const bool alone = plan.times.pipeline == 1;  // then the difference is rounding
+  const double idle = alone ? 0 : std::max(0.0, end_s - pacing.busy_s * count);
   double sends = 0;
   for (size_t i = 0; i < plan.passes.size(); ++i)
     sends += plan.times.send_forward_s[i] + plan.times.send_backward_s[i];
