@@ -8,6 +8,18 @@ int64_t bytes_per_element(Precision precision) {
   return precision == Precision::fp32 ? 4 : 2;
 }
 
+double peak_flop_per_s(const Device& device, Precision precision) {
+  switch (precision) {
+    case Precision::fp16:
+      return device.peak_fp16_flop_per_s;
+    case Precision::bf16:
+      return device.peak_bf16_flop_per_s;
+    case Precision::fp32:
+      return device.peak_fp32_flop_per_s;
+  }
+  return 0;
+}
+
 double host_link_bytes_per_s(const Host& host, int64_t devices) {
   return std::min<double>(host.device_link_bytes_per_s,
                           host.node_link_bytes_per_s / static_cast<double>(devices));

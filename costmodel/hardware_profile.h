@@ -49,6 +49,9 @@ struct Device {
   std::vector<GemmSample> gemm_samples;
 };
 
+// 0: the device does not support the precision.
+double peak_flop_per_s(const Device& device, Precision precision);
+
 // The machine around the devices of a node.
 struct Host {
   Constant memory_bytes;             // for offloaded state, per node

@@ -13,18 +13,6 @@ constexpr double kHalfTileRate = 0.88;
 constexpr int kTileHalvings = 3;
 constexpr double kMaxSplits = 16;  // of the reduction, by powers of two, as cuBLAS's split-k
 
-double peak_of(const Device& device, Precision precision) {
-  switch (precision) {
-    case Precision::fp16:
-      return device.peak_fp16_flop_per_s;
-    case Precision::bf16:
-      return device.peak_bf16_flop_per_s;
-    case Precision::fp32:
-      return device.peak_fp32_flop_per_s;
-  }
-  return 0;
-}
-
 // Clock of the run over that of the profile.
 double clock_ratio(const Device& device, double clock_hz) {
   return clock_hz > 0 && device.clock_hz > 0 ? clock_hz / device.clock_hz : 1;
@@ -75,7 +63,7 @@ double modelled_gemm_seconds(const Device& device, const GemmRate& rate, double 
 KernelCost::KernelCost(const Device& device, Precision precision, double clock_hz)
     : device_(device),
       element_bytes_(static_cast<double>(bytes_per_element(precision))),
-      peak_(peak_of(device, precision) * clock_ratio(device, clock_hz)),
+      peak_(paraplan::peak_flop_per_s(device, precision) * clock_ratio(device, clock_hz)),
       bandwidth_(device.memory_bytes_per_s * device.memory_efficiency),
       table_(samples_of(device, precision, clock_hz), [this](double m, double n, double k) {
         const GemmRate rate{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};

@@ -29,19 +29,30 @@ Rule check_tensor(const Scenario& s, const Layout& l) {
   return divides(s.seq_length, l.context, "sequence not divisible by context", "seq_length", "context");
 }
 
+// For texts: sizes are free up to 2^40, so the product of two may pass what an integer holds.
+double product(int64_t a, int64_t b) {
+  return static_cast<double>(a) * static_cast<double>(b);
+}
+
+Rule check_batch(const Scenario& s, const Layout& l) {
+  if (s.global_batch % l.data == 0 && s.global_batch / l.data % l.micro_batch == 0) return std::nullopt;
+  return Infeasible{"global_batch not divisible by data * micro_batch",
+                    fmt::format("global_batch {} is not divisible by data * micro_batch {:.0f}",
+                                s.global_batch, product(l.data, l.micro_batch))};
+}
+
 Rule check_pipeline(const Scenario& s, const Layout& l) {
-  const int64_t parts = l.pipeline * l.virtual_stages;
-  if (parts > s.model.layers)
-    return Infeasible{
-        "more pipeline stages than layers",
-        fmt::format("pipeline * virtual_stages is {}, the model has {} layers", parts, s.model.layers)};
+  if (l.virtual_stages > s.model.layers / l.pipeline)
+    return Infeasible{"more pipeline stages than layers",
+                      fmt::format("pipeline * virtual_stages is {:.0f}, the model has {} layers",
+                                  product(l.pipeline, l.virtual_stages), s.model.layers)};
   if ((l.virtual_stages > 1) != (l.schedule == PipelineSchedule::interleaved))
     return Infeasible{
         "virtual_stages needs the interleaved schedule",
         fmt::format("virtual_stages {} with schedule {}", l.virtual_stages, to_string(l.schedule))};
   if (l.virtual_stages == 1) return std::nullopt;
   if (l.pipeline == 1) return Infeasible{"virtual_stages needs pipeline > 1", "pipeline is 1"};
-  if (Rule r = divides(s.model.layers, parts, "layers not divisible by pipeline * virtual_stages", "layers",
+  if (Rule r = divides(s.model.layers, l.pipeline * l.virtual_stages, "layers not divisible by pipeline * virtual_stages", "layers",
                        "pipeline * virtual_stages"))
     return r;
   return divides(s.global_batch / (l.micro_batch * l.data), l.pipeline,
@@ -86,10 +97,7 @@ std::optional<Infeasible> check_layout(const Scenario& s, const Layout& l) {
         "data * tensor * pipeline * context is not the number of devices",
         fmt::format("the layout has {} ranks, the cluster {} devices", l.devices(), s.cluster.devices())};
   if (Rule r = check_tensor(s, l)) return r;
-  if (Rule r =
-          divides(s.global_batch, l.data * l.micro_batch, "global_batch not divisible by data * micro_batch",
-                  "global_batch", "data * micro_batch"))
-    return r;
+  if (Rule r = check_batch(s, l)) return r;
   if (Rule r = check_pipeline(s, l)) return r;
   if (Rule r = check_offload(s, l)) return r;
   return check_memory_options(l);

@@ -2,26 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "costmodel/io/text.h"
 #include "planner/digest.h"
 
 namespace paraplan {
 namespace {
-
-// A TOML basic string.
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      result += '\\';
-      result += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      result += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
-    } else {
-      result += c;
-    }
-  }
-  return result + '"';
-}
 
 // TOML tells floats from integers by the point.
 std::string number(double value) {

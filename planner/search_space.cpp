@@ -61,9 +61,10 @@ std::vector<int64_t> micro_batch_range(const Scenario& scenario, const Layout& l
 }
 
 std::vector<int64_t> virtual_stage_range(const Scenario& scenario, const Layout& layout) {
-  const int64_t samples = layout.data * layout.micro_batch;
-  const bool even = scenario.global_batch % samples == 0 && scenario.model.layers % layout.pipeline == 0;
-  if (layout.pipeline == 1 || !even || scenario.global_batch / samples % layout.pipeline != 0) return {};
+  const int64_t replica_batch = scenario.global_batch / layout.data;
+  const bool even = scenario.global_batch % layout.data == 0 && replica_batch % layout.micro_batch == 0 &&
+                    scenario.model.layers % layout.pipeline == 0;
+  if (layout.pipeline == 1 || !even || replica_batch / layout.micro_batch % layout.pipeline != 0) return {};
   return divisors(scenario.model.layers / layout.pipeline, kMostVirtualStages);
 }
 
@@ -129,18 +130,26 @@ std::vector<T> named_or(const std::vector<T>& named, std::vector<T> range) {
 std::vector<Layout> enumerate_sizes(const Scenario& scenario) {
   const SearchSpace& space = scenario.search;
   const int64_t devices = scenario.cluster.devices();
+  // Of `sizes`, those that divide what the sizes set so far leave of the devices.
+  const auto dividing = [devices](const Layout& layout, std::vector<int64_t> sizes) {
+    const int64_t left = devices / layout.devices();
+    std::erase_if(sizes, [left](int64_t size) { return left % size != 0; });
+    return sizes;
+  };
   std::vector<Layout> layouts(1);
   expand(
-      layouts, [&](const Layout&) { return named_or(space.tensor, tensor_range(scenario)); },
+      layouts,
+      [&](const Layout& layout) { return dividing(layout, named_or(space.tensor, tensor_range(scenario))); },
       [](Layout& layout, int64_t size) { layout.tensor = size; });
   expand(
-      layouts, [&](const Layout&) { return named_or(space.context, {1}); },
+      layouts, [&](const Layout& layout) { return dividing(layout, named_or(space.context, {1})); },
       [](Layout& layout, int64_t size) { layout.context = size; });
   expand(
       layouts,
-      [&](const Layout& layout) { return named_or(space.pipeline, pipeline_range(scenario, layout)); },
+      [&](const Layout& layout) {
+        return dividing(layout, named_or(space.pipeline, pipeline_range(scenario, layout)));
+      },
       [](Layout& layout, int64_t size) { layout.pipeline = size; });
-  std::erase_if(layouts, [&](const Layout& layout) { return devices % layout.devices() != 0; });
   for (Layout& layout : layouts) layout.data = devices / layout.devices();
   return layouts;
 }

@@ -11,18 +11,6 @@ namespace {
 
 constexpr double kMaxClockHz = 1e11;  // catches MHz where GHz are meant
 
-double peak_of(const Device& device, Precision precision) {
-  switch (precision) {
-    case Precision::fp16:
-      return device.peak_fp16_flop_per_s;
-    case Precision::bf16:
-      return device.peak_bf16_flop_per_s;
-    case Precision::fp32:
-      return device.peak_fp32_flop_per_s;
-  }
-  return 0;
-}
-
 JobFault check_cluster(const Scenario& s) {
   const Cluster& cluster = s.cluster;
   if (cluster.devices_per_node > s.hardware.node.devices) {
@@ -68,7 +56,7 @@ JobFault check_work(const Scenario& s) {
 
 JobFault check_device(const Scenario& s) {
   const Device& device = s.hardware.device;
-  if (peak_of(device, s.precision) == 0) {
+  if (peak_flop_per_s(device, s.precision) == 0) {
     return {"precision",
             fmt::format("hardware \"{}\" does not support {}: its device.peak_{}_TFLOPs is 0 or absent",
                         s.hardware.name, to_string(s.precision), to_string(s.precision))};

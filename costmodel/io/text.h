@@ -27,6 +27,9 @@ std::optional<bool> parse_switch(std::string_view text);
 // Pieces between separators; "a,,b" has an empty one, "" is one empty piece.
 std::vector<std::string> split(std::string_view text, char separator);
 
+// The text as a TOML basic string, in quotes.
+std::string quoted(const std::string& text);
+
 // Product of sizes that are not negative; empty when it exceeds kMaxExactInteger.
 std::optional<int64_t> checked_product(std::initializer_list<int64_t> sizes);
 

@@ -15,20 +15,6 @@
 namespace paraplan {
 namespace {
 
-std::string quoted(const std::string& text) {
-  std::string result = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      result += {'\\', c};
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      result += fmt::format("\\u{:04X}", static_cast<int>(c));
-    } else {
-      result += c;
-    }
-  }
-  return result + "\"";
-}
-
 // The shortest decimal in the key's unit that reads back as exactly this SI value, where there is one.
 std::string number_text(const Unit& unit, double si) {
   constexpr int kExactDigits = 17;

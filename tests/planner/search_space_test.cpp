@@ -101,5 +101,16 @@ TEST(SearchSpace, IsEmptyWhenTheNamedSizesDoNotDivideTheDevices) {
   EXPECT_TRUE(enumerate_layouts(scenario).empty());
 }
 
+// The product of two sizes of 2^40 does not fit in an integer.
+TEST(SearchSpace, TakesTheLargestSizesOfTheFormat) {
+  Scenario scenario = toy_scenario();
+  scenario.search.tensor = scenario.search.context = {int64_t{1} << 40};
+  EXPECT_TRUE(enumerate_layouts(scenario).empty());
+  scenario = toy_scenario();
+  scenario.search.micro_batch = {int64_t{1} << 40};
+  scenario.cluster.nodes = int64_t{1} << 40;
+  for (const Layout& layout : enumerate_layouts(scenario)) EXPECT_EQ(layout.virtual_stages, 1);
+}
+
 }  // namespace
 }  // namespace paraplan
