@@ -17,6 +17,8 @@
 namespace paraplan {
 namespace {
 
+constexpr int64_t kMostShown = 1'000'000;
+
 struct PlanOptions {
   std::string scenario;
   std::string devices;  // empty: as the scenario says
@@ -56,7 +58,7 @@ void add_plan(CLI::App& app, Command& chosen) {
   command->add_option("--devices", options->devices, "Devices to use instead of the scenario's number")
       ->type_name("N");
   command->add_option("--top", options->top, "Layouts to show")
-      ->check(CLI::PositiveNumber)
+      ->check(CLI::Range(int64_t{1}, kMostShown))
       ->capture_default_str();
   add_objective(command, options->objective);
   command->add_flag("--json", options->json, "Print JSON");

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 namespace paraplan {
-namespace {
-
 std::string placement_text(const std::array<Axis, 4>& placement) {
   std::string text;
   for (Axis axis : placement) {
@@ -13,8 +11,6 @@ std::string placement_text(const std::array<Axis, 4>& placement) {
   }
   return text;
 }
-
-}  // namespace
 
 std::string to_string(const Layout& layout) {
   const Layout defaults;

@@ -48,6 +48,9 @@ const char* to_string(Offload);
 const char* to_string(PipelineSchedule);
 const char* to_string(Axis);
 
+// "tensor-context-data-pipeline"
+std::string placement_text(const std::array<Axis, 4>& placement);
+
 // Every setting, in the form the command line accepts:
 // "data=8,tensor=2,pipeline=4,micro_batch=4,recompute=full,sequence_parallel=on,zero_stage=1".
 // Settings at their default are left out, except the sizes that name a layout (data, tensor, pipeline,

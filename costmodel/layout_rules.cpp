@@ -35,7 +35,9 @@ double product(int64_t a, int64_t b) {
 }
 
 Rule check_batch(const Scenario& s, const Layout& l) {
-  if (s.global_batch % l.data == 0 && s.global_batch / l.data % l.micro_batch == 0) return std::nullopt;
+  const bool positive = l.data > 0 && l.micro_batch > 0;
+  if (positive && s.global_batch % l.data == 0 && s.global_batch / l.data % l.micro_batch == 0)
+    return std::nullopt;
   return Infeasible{"global_batch not divisible by data * micro_batch",
                     fmt::format("global_batch {} is not divisible by data * micro_batch {:.0f}",
                                 s.global_batch, product(l.data, l.micro_batch))};
@@ -52,8 +54,9 @@ Rule check_pipeline(const Scenario& s, const Layout& l) {
         fmt::format("virtual_stages {} with schedule {}", l.virtual_stages, to_string(l.schedule))};
   if (l.virtual_stages == 1) return std::nullopt;
   if (l.pipeline == 1) return Infeasible{"virtual_stages needs pipeline > 1", "pipeline is 1"};
-  if (Rule r = divides(s.model.layers, l.pipeline * l.virtual_stages, "layers not divisible by pipeline * virtual_stages", "layers",
-                       "pipeline * virtual_stages"))
+  if (Rule r =
+          divides(s.model.layers, l.pipeline * l.virtual_stages,
+                  "layers not divisible by pipeline * virtual_stages", "layers", "pipeline * virtual_stages"))
     return r;
   return divides(s.global_batch / (l.micro_batch * l.data), l.pipeline,
                  "micro-batches not divisible by pipeline (interleaved)", "number of micro-batches",

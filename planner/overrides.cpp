@@ -37,7 +37,7 @@ struct Assignment {
   }
 
   fs::path existing(const fs::path& path) const {
-    if (path.empty() || !fs::exists(path)) fail(no_such_file(path));
+    if (!file_exists(path)) fail(no_such_file(path));
     return path;
   }
 };

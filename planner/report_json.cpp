@@ -17,7 +17,8 @@ Json layout_object(const Layout& layout) {
           {"sequence_parallel", layout.sequence_parallel},
           {"zero_stage", layout.zero_stage},
           {"offload", to_string(layout.offload)},
-          {"schedule", to_string(layout.schedule)}};
+          {"schedule", to_string(layout.schedule)},
+          {"placement", placement_text(layout.placement)}};
 }
 
 namespace {

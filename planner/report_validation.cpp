@@ -52,6 +52,15 @@ std::string row_table(const std::vector<ComparedRow>& rows) {
   return to_text(table);
 }
 
+// "3.0", or a dash when there are no rows.
+std::string percent_or_dash(const ErrorSummary& summary, double value) {
+  return summary.rows == 0 ? "-" : format_percent(value);
+}
+
+std::string bias_or_dash(const ErrorSummary& summary) {
+  return summary.rows == 0 ? "-" : format_signed_percent(summary.bias);
+}
+
 std::string error_table(const std::vector<ComparedRow>& rows) {
   Table table{
       {{"error", Align::left}, {"rows"}, {"mean %"}, {"median %"}, {"largest %"}, {"bias %"}, {"impossible"}},
@@ -59,9 +68,10 @@ std::string error_table(const std::vector<ComparedRow>& rows) {
   for (const Quantity quantity : kQuantities) {
     const ErrorSummary summary = summarise(rows, quantity);
     if (summary.rows + summary.not_predicted == 0) continue;
-    table.rows.push_back({to_string(quantity), fmt::format("{}", summary.rows), format_percent(summary.mean),
-                          format_percent(summary.median), format_percent(summary.largest),
-                          format_signed_percent(summary.bias), fmt::format("{}", summary.not_predicted)});
+    table.rows.push_back({to_string(quantity), fmt::format("{}", summary.rows),
+                          percent_or_dash(summary, summary.mean), percent_or_dash(summary, summary.median),
+                          percent_or_dash(summary, summary.largest), bias_or_dash(summary),
+                          fmt::format("{}", summary.not_predicted)});
   }
   return to_text(table);
 }
@@ -119,11 +129,6 @@ std::string tau_line(const std::vector<RankingGroup>& groups) {
   return text;
 }
 
-// "3.0", or a dash when there are no rows.
-std::string percent_or_dash(const ErrorSummary& summary, double value) {
-  return summary.rows == 0 ? "-" : format_percent(value);
-}
-
 int64_t fitted_constants(const Validation& table) {
   int64_t fitted = 0;
   for (const ProfileUse& use : table.profiles) fitted += use.fitted;
@@ -140,7 +145,7 @@ std::vector<std::string> overview_row(const Validation& table) {
           fmt::format("{}", time.rows),
           percent_or_dash(time, time.mean),
           percent_or_dash(time, time.largest),
-          time.rows == 0 ? "-" : format_signed_percent(time.bias),
+          bias_or_dash(time),
           fmt::format("{}", memory.rows),
           percent_or_dash(memory, memory.mean),
           percent_or_dash(memory, memory.largest),

@@ -29,12 +29,17 @@ std::vector<std::vector<Override>> combinations(const std::vector<Variation>& va
 }
 
 void check_keys(const std::vector<Variation>& variations) {
+  const auto has_key = [&](const char* key) {
+    return std::ranges::find(variations, key, &Variation::key) != variations.end();
+  };
   for (size_t i = 0; i < variations.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
       if (variations[i].key == variations[j].key)
         throw InputError(kOrigin, 0, variations[i].key, "is varied twice");
     }
   }
+  if (has_key("devices") && has_key("nodes"))
+    throw InputError(kOrigin, 0, "devices", "sets the nodes, too; vary either devices or nodes");
 }
 
 }  // namespace

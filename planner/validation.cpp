@@ -56,7 +56,7 @@ void add_compared(const Scenario& scenario, const PredictedRow& row, std::vector
   }
 }
 
-// Model, layers, sequence length, devices, clock, recompute ("" where the group is not split).
+// Model, layers, sequence length, devices, their clock, recompute ("" where the group is not split).
 using GroupKey = std::tuple<std::string, int64_t, int64_t, int64_t, double, std::string>;
 
 std::string recompute_name(const Layout& layout) {

@@ -43,7 +43,7 @@ struct ErrorSummary {
 struct RankingGroup {
   std::string scenario, model;
   int64_t layers = 0, seq_length = 0, devices = 0;
-  double clock_hz = 0;                   // 0: the profile's
+  double clock_hz = 0;                   // 0: the profile's; at another clock it is another machine
   std::optional<std::string> recompute;  // of all rows; empty: the group is not split by it
   int64_t rows = 0;
   RankingQuality quality;

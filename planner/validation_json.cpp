@@ -23,18 +23,19 @@ Json row_object(const ComparedRow& row) {
   return object;
 }
 
-// Quantities that no row holds are left out.
+// Quantities that no row holds are left out; without a prediction there is no error, not one of 0.
 Json summary_object(const std::vector<ComparedRow>& rows) {
   Json object = Json::object();
   for (const Quantity quantity : kQuantities) {
     const ErrorSummary summary = summarise(rows, quantity);
     if (summary.rows + summary.not_predicted == 0) continue;
+    const auto error = [&](double value) { return summary.rows > 0 ? Json(value) : Json(); };
     object[to_string(quantity)] = {{"rows", summary.rows},
                                    {"not_predicted", summary.not_predicted},
-                                   {"mean_absolute_relative_error", summary.mean},
-                                   {"median_absolute_relative_error", summary.median},
-                                   {"largest_absolute_relative_error", summary.largest},
-                                   {"bias", summary.bias}};
+                                   {"mean_absolute_relative_error", error(summary.mean)},
+                                   {"median_absolute_relative_error", error(summary.median)},
+                                   {"largest_absolute_relative_error", error(summary.largest)},
+                                   {"bias", error(summary.bias)}};
   }
   return object;
 }

@@ -67,6 +67,25 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
+bool is_utf8(std::string_view text) {
+  constexpr uint32_t kSmallest[] = {0, 0x80, 0x800, 0x10000};  // by the number of bytes that follow the first
+  for (size_t i = 0; i < text.size();) {
+    const auto first = static_cast<unsigned char>(text[i++]);
+    if (first < 0x80) continue;
+    const size_t following = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
+    if (first < 0xc0 || first >= 0xf8 || text.size() - i < following) return false;
+    uint32_t code = first & (0x3fU >> following);
+    for (const char next : text.substr(i, following)) {
+      if ((static_cast<unsigned char>(next) & 0xc0) != 0x80) return false;
+      code = code << 6 | (static_cast<unsigned char>(next) & 0x3f);
+    }
+    const bool surrogate = code >= 0xd800 && code < 0xe000;
+    if (code < kSmallest[following] || code > 0x10ffff || surrogate) return false;
+    i += following;
+  }
+  return true;
+}
+
 std::optional<int64_t> checked_product(std::initializer_list<int64_t> sizes) {
   int64_t product = 1;
   for (int64_t size : sizes) {
@@ -95,9 +114,14 @@ std::string read_text_file(const std::filesystem::path& path) {
 
 void write_text_file(const std::filesystem::path& path, const std::string& text) {
   std::ofstream stream(path, std::ios::binary | std::ios::trunc);
+  const bool opened = stream.is_open();
   stream << text;
-  stream.close();
-  if (!stream) throw std::runtime_error(fmt::format("{}: cannot be written", path.string()));
+  if (opened) stream.close();
+  if (stream) return;
+  const std::string reason = std::strerror(errno);
+  std::error_code ignored;  // the failure to write is the one to tell
+  if (opened && std::filesystem::is_regular_file(path, ignored)) std::filesystem::remove(path, ignored);
+  throw std::runtime_error(fmt::format("{}: cannot be written: {}", path.string(), reason));
 }
 
 }  // namespace paraplan

@@ -27,6 +27,9 @@ std::optional<bool> parse_switch(std::string_view text);
 // Pieces between separators; "a,,b" has an empty one, "" is one empty piece.
 std::vector<std::string> split(std::string_view text, char separator);
 
+// False for bytes that are no characters, such as those of Latin-1 (RFC 3629).
+bool is_utf8(std::string_view text);
+
 // The text as a TOML basic string, in quotes.
 std::string quoted(const std::string& text);
 
@@ -39,7 +42,7 @@ bool file_exists(const std::filesystem::path& path);
 // Content of a file. Throws InputError when it cannot be read.
 std::string read_text_file(const std::filesystem::path& path);
 
-// Replaces a file. Throws std::runtime_error when it cannot be written.
+// Replaces a file. Throws std::runtime_error when it cannot be written; no part of the file is left then.
 void write_text_file(const std::filesystem::path& path, const std::string& text);
 
 }  // namespace paraplan

@@ -45,6 +45,7 @@ TsvTable TsvTable::load(const std::filesystem::path& file, const std::vector<std
     ++line;
     if (text.ends_with('\r')) text.pop_back();
     if (text.empty()) continue;
+    if (!is_utf8(text)) throw InputError(table.file, line, "", "is not valid UTF-8; save the file as UTF-8");
     std::vector<std::string> cells = split(text, '\t');
     if (table.columns.empty()) {
       table.columns = std::move(cells);

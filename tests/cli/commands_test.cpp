@@ -124,8 +124,8 @@ TEST(Sweep, WritesARowPerCombination) {
 
 TEST(Sweep, BadValuesLeaveNoFile) {
   const auto csv = scratch_file("bad.csv");
-  for (const char* vary :
-       {"colour=red", "nodes=1,none", "nodes", "hardware.device.memory_GiB=0", "network=carrier_pigeon"}) {
+  for (const char* vary : {"colour=red", "nodes=1,none", "nodes", "nodes=1 --vary devices=4",
+                           "hardware.device.memory_GiB=0", "network=carrier_pigeon"}) {
     const Outcome outcome = run_on_scenario("sweep", fmt::format("--vary {} --csv {}", vary, csv.string()));
     EXPECT_EQ(outcome.exit_code, 2) << vary;
     EXPECT_EQ(outcome.out, "") << vary;

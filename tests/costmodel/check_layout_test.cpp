@@ -73,6 +73,19 @@ TEST(CheckLayout, GivesEveryStageALayer) {
                 "pipeline * virtual_stages is 8, the model has 6 layers");
 }
 
+// Products of sizes of 2^40 do not fit in an integer.
+TEST(CheckLayout, TakesTheLargestSizesOfTheFormat) {
+  const int64_t largest = int64_t{1} << 40;
+  Scenario s = bert();
+  s.cluster.nodes = largest;
+  expect_broken(s, {.data = 8 * largest, .micro_batch = largest},
+                "global_batch not divisible by data * micro_batch",
+                "global_batch 16 is not divisible by data * micro_batch 9671406556917033397649408");
+  expect_broken(bert(), {.pipeline = 8, .virtual_stages = largest, .schedule = PipelineSchedule::interleaved},
+                "more pipeline stages than layers",
+                "pipeline * virtual_stages is 8796093022208, the model has 24 layers");
+}
+
 TEST(CheckLayout, InterleavesInWholeRounds) {
   const auto interleaved = PipelineSchedule::interleaved;
   expect_broken(bert(), {.pipeline = 8, .virtual_stages = 2}, "virtual_stages needs the interleaved schedule",

@@ -74,6 +74,8 @@ TEST(Overrides, SayWhatIsWrong) {
             std::string::npos);
   EXPECT_NE(error_of(toy, {{"hardware.device.memory_GiB", "-2"}}).find("above 0"), std::string::npos);
   EXPECT_NE(error_of(shipped(), {{"hardware", "h10_sxm"}}).find("\"h100_sxm\""), std::string::npos);
+  EXPECT_NE(error_of(shipped(), {{"hardware", std::string(300, 'a')}}).find("there is no"),
+            std::string::npos);
 }
 
 TEST(Overrides, AJobThatCannotBeIsAnError) {

@@ -29,6 +29,7 @@ TEST(PredictionJson, HoldsWhatScriptsRelyOn) {
   const auto json = nlohmann::json::parse(prediction_json(scenario, prediction));
   EXPECT_EQ(json["layout"]["tensor"], 2);
   EXPECT_EQ(json["layout"]["recompute"], "full");
+  EXPECT_EQ(json["layout"]["placement"], "tensor-context-data-pipeline");
   EXPECT_EQ(json["layout_argument"], "data=2,tensor=2,pipeline=2,micro_batch=2,recompute=full");
   EXPECT_EQ(json["fits"], prediction.fits);
   EXPECT_EQ(json["iteration_time_s"], prediction.iteration_time_s);

@@ -105,6 +105,7 @@ TEST(Validate, NeverDropsARowThatCannotBePredicted) {
   EXPECT_EQ(json["rows"][1]["measured"], "ok");
   EXPECT_EQ(json["rows"][1]["predicted"], "impossible");
   EXPECT_EQ(json["summary"]["iteration_time_s"]["not_predicted"], 1);
+  EXPECT_TRUE(json["summary"]["iteration_time_s"]["mean_absolute_relative_error"].is_null());
 }
 
 TEST(Validate, RanksByTimePerSampleWithinEqualSizes) {

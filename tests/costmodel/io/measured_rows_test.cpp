@@ -122,6 +122,17 @@ TEST_F(MeasuredRows, RefusesRowsOfAnotherLength) {
   EXPECT_EQ(row_error("", "a\t8\t1\t1\t1\t1\t"), "rows.tsv:2: has 7 tab-separated cells, the header has 6");
 }
 
+TEST_F(MeasuredRows, RefusesWhatIsNotUtf8) {
+  const std::string cells = "\t4\t2\t1\t8\t0.25";
+  const std::string error = "rows.tsv:2: is not valid UTF-8; save the file as UTF-8";
+  // Latin-1, a character cut short, an overlong slash, half a surrogate pair, beyond the last character.
+  for (const char* id : {"m\xfcll", "m\xc3", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80"})
+    EXPECT_EQ(row_error("", id + cells), error);
+  const std::string header = "id\tdata\ttensor\tpipeline\tmicro_batch\titeration_time_s\n";
+  for (const char* id : {"m\u00fcll", "\u20ac", "\U0010ffff"})
+    EXPECT_EQ(load(header + id + cells).at(0).id, id);
+}
+
 TEST_F(MeasuredRows, RefusesBrokenCells) {
   EXPECT_EQ(row_error("", "\t8\t1\t1\t1\t1"), "rows.tsv:2: id: must not be empty");
   EXPECT_EQ(row_error("", "a\t8\t1\t1\t1\t1\na\t8\t1\t1\t1\t2"),
