@@ -77,7 +77,7 @@ Rule check_offload(const Scenario& s, const Layout& l) {
   return std::nullopt;
 }
 
-Rule check_memory_options(const Layout& l) {
+Rule check_memory_options(const Scenario& s, const Layout& l) {
   if (l.zero_stage < 0 || l.zero_stage > 3)
     return Infeasible{"zero_stage must be 0 to 3", fmt::format("zero_stage is {}", l.zero_stage)};
   if (l.zero_stage >= 2 && l.pipeline > 1)
@@ -85,6 +85,10 @@ Rule check_memory_options(const Layout& l) {
         "zero_stage 2 and 3 do not work with pipeline > 1",
         fmt::format("zero_stage {} with pipeline {}: gradients are needed whole between micro-batches",
                     l.zero_stage, l.pipeline)};
+  const int64_t most = (s.model.layers + l.pipeline - 1) / l.pipeline;
+  if (l.recompute_layers > most)
+    return Infeasible{"recompute_layers exceeds the layers of a stage",
+                      fmt::format("recompute_layers is {}, a stage has {} layers", l.recompute_layers, most)};
   if ((l.recompute == Recompute::layers) != (l.recompute_layers > 0))
     return Infeasible{
         "recompute = layers needs recompute_layers > 0",
@@ -103,7 +107,7 @@ std::optional<Infeasible> check_layout(const Scenario& s, const Layout& l) {
   if (Rule r = check_batch(s, l)) return r;
   if (Rule r = check_pipeline(s, l)) return r;
   if (Rule r = check_offload(s, l)) return r;
-  return check_memory_options(l);
+  return check_memory_options(s, l);
 }
 
 }  // namespace paraplan

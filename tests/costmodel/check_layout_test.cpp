@@ -86,6 +86,14 @@ TEST(CheckLayout, TakesTheLargestSizesOfTheFormat) {
                 "pipeline * virtual_stages is 8796093022208, the model has 24 layers");
 }
 
+TEST(CheckLayout, RecomputesNoMoreLayersThanAStageHas) {
+  Layout l{.data = 4, .pipeline = 2, .recompute = Recompute::layers, .recompute_layers = 12};
+  EXPECT_EQ(check_layout(bert(), l), std::nullopt);
+  l.recompute_layers = 13;
+  expect_broken(bert(), l, "recompute_layers exceeds the layers of a stage",
+                "recompute_layers is 13, a stage has 12 layers");
+}
+
 TEST(CheckLayout, InterleavesInWholeRounds) {
   const auto interleaved = PipelineSchedule::interleaved;
   expect_broken(bert(), {.pipeline = 8, .virtual_stages = 2}, "virtual_stages needs the interleaved schedule",
