@@ -162,10 +162,10 @@ TEST(Calibration, ScenariosShareTheProfilesTheyShare) {
   const Calibration result =
       calibrate({perturbed_part(true_scenario()), perturbed_part(other)}, options_for(kThreeKinds));
   EXPECT_EQ(result.constants.size(), 4U);
-  const CalibratedConstant& launch = constant_of(result, "software.other framework:host.launch_us");
+  const CalibratedConstant launch = constant_of(result, "software.other framework:host.launch_us");
   EXPECT_NEAR(launch.fitted, 35, 0.35);
   EXPECT_EQ(launch.record.rows, 8);
-  const CalibratedConstant& gemm = constant_of(result, "hardware.toy device:device.gemm_efficiency");
+  const CalibratedConstant gemm = constant_of(result, "hardware.toy device:device.gemm_efficiency");
   EXPECT_NEAR(gemm.fitted, 0.6, 0.006);
   EXPECT_EQ(gemm.record.rows, 16);
   EXPECT_EQ(errors_by_software(result).size(), 2U);
