@@ -1,0 +1,43 @@
+#include "kernels/backends.h"
+
+#include <gtest/gtest.h>
+
+#include <regex>
+#include <stdexcept>
+
+namespace paraplan {
+namespace {
+
+TEST(MakeBackend, GivesTheElementType) {
+  for (const ElementType type : {ElementType::fp32, ElementType::fp64}) {
+    const auto backend = make_backend("cpu", type);
+    EXPECT_EQ(backend->name(), "cpu");
+    EXPECT_EQ(backend->element_type(), type);
+  }
+}
+
+TEST(MakeBackend, NamesTheDevicesOfTheBuild) {
+  try {
+    make_backend("abacus", ElementType::fp32);
+    FAIL() << "took an unknown device";
+  } catch (const std::invalid_argument& error) {
+    EXPECT_STREQ(error.what(), "no device 'abacus' in this build; it has: cpu");
+  }
+}
+
+TEST(CpuMatrixLibrary, HasNameAndVersion) {
+  const std::regex form("(OpenBLAS|Eigen) [0-9]+\\.[0-9]+\\.[0-9]+");
+  EXPECT_TRUE(std::regex_match(cpu_matrix_library(), form)) << cpu_matrix_library();
+}
+
+TEST(CpuBackend, AlignsMemoryToCacheLines) {
+  const auto backend = make_backend("cpu", ElementType::fp32);
+  for (const size_t bytes : {0, 1, 63, 4097}) {
+    void* data = backend->allocate(bytes);
+    EXPECT_EQ(reinterpret_cast<uintptr_t>(data) % 64, 0U);
+    backend->release(data);
+  }
+}
+
+}  // namespace
+}  // namespace paraplan
