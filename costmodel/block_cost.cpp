@@ -5,35 +5,19 @@
 namespace paraplan {
 namespace {
 
-bool is_collective(OpKind kind) {
-  return kind == OpKind::all_reduce || kind == OpKind::all_gather || kind == OpKind::reduce_scatter;
-}
-
-TimeCategory category_of(const Op& op) {
-  switch (op.kind) {
-    case OpKind::gemm:
-      return TimeCategory::gemm;
-    case OpKind::attention_matmul:
-    case OpKind::flash_attention:
-    case OpKind::flash_attention_backward:
-      return TimeCategory::attention;
-    case OpKind::host_copy:
-      return TimeCategory::offload;
-    case OpKind::all_reduce:
-    case OpKind::all_gather:
-    case OpKind::reduce_scatter:
-      switch (op.group) {
-        case CommGroup::context:
-          return TimeCategory::context_communication;
-        case CommGroup::data:
-          return op.kind == OpKind::all_gather ? TimeCategory::parameter_gather
-                                               : TimeCategory::data_communication;
-        default:
-          return TimeCategory::tensor_communication;
-      }
-    default:
-      return op.attention_core ? TimeCategory::attention : TimeCategory::elementwise;
+// What a rank needs beside what is kept, under each choice of what is kept.
+std::array<WorkingSet, 3> working_sets(const Block& block) {
+  std::array<WorkingSet, 3> sets;
+  for (Kept kept : {Kept::all, Kept::no_core, Kept::input}) {
+    WorkingSet& set = sets[static_cast<size_t>(kept)];
+    set.forward = lifetimes(block, Walk::forward, kept).peak_bytes;
+    set.backward = lifetimes(block, Walk::backward, kept).peak_bytes;
+    if (kept == Kept::all) continue;
+    set.recompute = lifetimes(block, Walk::recompute, kept).peak_bytes;
+    for (TensorId t : recomputed_tensors(block, kept))
+      set.redone_bytes += block.tensors[static_cast<size_t>(t)].bytes();
   }
+  return sets;
 }
 
 const GroupPlacement& placement_of(const GroupPlacements& groups, CommGroup group) {
@@ -51,7 +35,8 @@ const GroupPlacement& placement_of(const GroupPlacements& groups, CommGroup grou
 
 BlockPricer::BlockPricer(const Scenario& scenario)
     : scenario_(scenario),
-      kernels_(scenario.hardware.device, scenario.precision, scenario.cluster.clock_hz),
+      kernels_(scenario.hardware.device, scenario.precision, scenario.cluster.clock_hz,
+               scenario.cluster.devices_per_node),
       links_(scenario.hardware.node, scenario.network, scenario.cluster.devices_per_node) {}
 
 PassCost BlockPricer::queue(double host_s, const Price& device, TimeCategory category) const {
@@ -71,27 +56,34 @@ double BlockPricer::collective_seconds(const Op& op, const GroupPlacements& grou
   if (op.group == CommGroup::data) seconds *= 1 - rules.gather_overlap;
   if (op.beside_gemm && rules.gradient_collectives_beside_gemm) {
     // What is hidden slows the GEMM it hides behind; handing over between the streams cannot be hidden.
-    const double hidden = std::clamp(seconds - links_.start_s(placement_of(groups, op.group)), 0.0, gemm_s);
+    const double start_s = links_.start_s(op.kind, placement_of(groups, op.group));
+    const double hidden = std::clamp(seconds - start_s, 0.0, gemm_s);
     seconds -= hidden / scenario_.hardware.device.overlap_slowdown;
   }
   return seconds;
 }
 
-PassCost BlockPricer::price(const Op& op, const GroupPlacements& groups, double launch_s,
-                            double gemm_s) const {
-  const HostCost& host = scenario_.software.host;
-  const TimeCategory category = category_of(op);
+Price BlockPricer::op_price(const Op& op, const GroupPlacements& groups, double gemm_s) const {
   if (is_collective(op.kind)) {
-    const double launch = op.group == CommGroup::data ? host.gather_s : host.collective_launch_s;
-    const Price price{collective_seconds(op, groups, gemm_s), links_.origin(placement_of(groups, op.group))};
-    return queue(op.launches * launch, price, category);
+    const GroupPlacement& placement = placement_of(groups, op.group);
+    return {collective_seconds(op, groups, gemm_s), links_.collective(op.kind, op.bytes, placement).origin};
   }
   if (op.kind == OpKind::host_copy) {
     const Host& node = scenario_.hardware.host;
     const double rate = host_link_bytes_per_s(node, scenario_.cluster.devices_per_node);
-    return queue(host.launch_s, {op.bytes / rate, origin_of({&node.device_link_bytes_per_s})}, category);
+    return {op.bytes / rate, origin_of({&node.device_link_bytes_per_s})};
   }
-  return queue(op.launches * launch_s, kernels_.price(op), category);
+  return kernels_.price(op);
+}
+
+PassCost BlockPricer::price(const Op& op, const GroupPlacements& groups, double launch_s,
+                            double gemm_s) const {
+  const HostCost& host = scenario_.software.host;
+  double host_s = op.launches * launch_s;
+  if (is_collective(op.kind))
+    host_s = op.launches * (op.group == CommGroup::data ? host.gather_s : host.collective_launch_s);
+  if (op.kind == OpKind::host_copy) host_s = host.launch_s;
+  return queue(host_s, op_price(op, groups, gemm_s), time_category(op));
 }
 
 PassCost BlockPricer::sum(const std::vector<Op>& ops, const GroupPlacements& groups, double launch_s,
@@ -107,34 +99,46 @@ PassCost BlockPricer::sum(const std::vector<Op>& ops, const GroupPlacements& gro
   return total;
 }
 
-PassCost BlockPricer::gather(const Block& block, const GroupPlacements& groups, const Layout& layout) const {
+std::vector<Op> BlockPricer::gathers(const Block& block) const {
   const auto element = static_cast<double>(bytes_per_element(scenario_.precision));
-  PassCost total;
+  std::vector<Op> ops;
+  for (const Weight& weight : block.weights)
+    ops.push_back({.kind = OpKind::all_gather,
+                   .name = weight.name,
+                   .bytes = weight.elements * element,
+                   .group = CommGroup::data});
+  return ops;
+}
+
+// A tied weight is reduced where it lives, unless every block reduces what it has made.
+std::vector<Op> BlockPricer::reductions(const Block& block) const {
+  std::vector<Op> ops;
   for (const Weight& weight : block.weights) {
-    const double bytes = weight.elements * element;
+    if (!weight.owned && !scenario_.software.communication.reduces_by_block) continue;
+    ops.push_back({.kind = OpKind::reduce_scatter,
+                   .name = weight.name,
+                   .bytes = weight.elements * scenario_.software.state.reduced_gradient,
+                   .group = CommGroup::data});
+  }
+  return ops;
+}
+
+PassCost BlockPricer::gather(const Block& block, const GroupPlacements& groups, const Layout& layout) const {
+  PassCost total;
+  for (const Op& op : gathers(block)) {
     if (layout.offload == Offload::optimizer_and_parameters) {
-      const Op copy{.kind = OpKind::host_copy,
-                    .name = weight.name,
-                    .bytes = bytes / static_cast<double>(groups.data.ranks)};
+      Op copy{.kind = OpKind::host_copy, .name = op.name};
+      copy.bytes = op.bytes / static_cast<double>(groups.data.ranks);
       total = total + price(copy, groups, 0, 0);
     }
-    total = total +
-            price({.kind = OpKind::all_gather, .name = weight.name, .bytes = bytes, .group = CommGroup::data},
-                  groups, 0, 0);
+    total = total + price(op, groups, 0, 0);
   }
   return total;
 }
 
 PassCost BlockPricer::reduce(const Block& block, const GroupPlacements& groups) const {
   PassCost total;
-  for (const Weight& weight : block.weights) {
-    if (!weight.owned) continue;
-    const double bytes = weight.elements * scenario_.software.state.reduced_gradient;
-    total =
-        total +
-        price({.kind = OpKind::reduce_scatter, .name = weight.name, .bytes = bytes, .group = CommGroup::data},
-              groups, 0, 0);
-  }
+  for (const Op& op : reductions(block)) total = total + price(op, groups, 0, 0);
   return total;
 }
 
@@ -144,23 +148,28 @@ BlockCost BlockPricer::price(const Block& block, const GroupPlacements& groups, 
   cost.forward = sum(block.forward, groups, host.launch_s, false);
   cost.backward = sum(block.backward, groups, host.backward_launch_s, false);
   cost.attention_core = sum(block.forward, groups, host.launch_s, true);
-  if (layout.zero_stage == 3) {
-    cost.gather = gather(block, groups, layout);
-    cost.reduce = reduce(block, groups);
-  }
+  if (layout.zero_stage == 3) cost.gather = gather(block, groups, layout);
+  if (reduces_in_passes(scenario_.software, layout)) cost.reduce = reduce(block, groups);
   cost.parameters = block.parameters();
   cost.weights = static_cast<double>(std::ranges::count(block.weights, true, &Weight::owned));
   cost.saved_bytes = block.saved_bytes();
   cost.attention_core_bytes = block.attention_core_bytes();
   cost.input_bytes = block.input_bytes;
   cost.transient_bytes = block.transient_bytes;
+  if (scenario_.software.memory.replays_lifetimes) cost.working = working_sets(block);
+  cost.reads_weights_forward = reads_weights(block.forward);
+  cost.reads_weights_backward = reads_weights(block.backward);
+  for (const Weight& w : block.weights) {
+    cost.all_parameters += w.elements;
+    if (w.partial_gradient && w.owned) cost.partial_parameters += w.elements;
+  }
   return cost;
 }
 
 PassCost BlockPricer::checkpoint(const GroupPlacements& groups, double split_input_bytes) const {
-  const double gather_s = links_.collective_s(OpKind::all_gather, split_input_bytes, groups.tensor);
+  const Price gather = links_.collective(OpKind::all_gather, split_input_bytes, groups.tensor);
   return queue(scenario_.software.host.recompute_s,
-               {split_input_bytes > 0 ? gather_s : 0, links_.origin(groups.tensor)}, TimeCategory::recompute);
+               {split_input_bytes > 0 ? gather.seconds : 0, gather.origin}, TimeCategory::recompute);
 }
 
 }  // namespace paraplan

@@ -1,7 +1,11 @@
 #pragma once
 
+#include <array>
+#include <vector>
+
 #include "costmodel/blocks.h"
 #include "costmodel/kernel_cost.h"
+#include "costmodel/lifetimes.h"
 #include "costmodel/links.h"
 #include "costmodel/pass_cost.h"
 #include "costmodel/scenario.h"
@@ -14,6 +18,14 @@ struct GroupPlacements {
   bool operator==(const GroupPlacements&) const = default;
 };
 
+// Largest sums of a block's working tensors, beside what is kept, in bytes (lifetimes.h).
+struct WorkingSet {
+  double forward = 0;
+  double recompute = 0;     // while the forward pass is redone
+  double redone_bytes = 0;  // brought back by it, until the backward pass ends
+  double backward = 0;
+};
+
 // Price and memory of one block in one layout; all a stage needs of it.
 struct BlockCost {
   PassCost forward;
@@ -24,6 +36,10 @@ struct BlockCost {
   double parameters = 0;    // on this rank, before ZeRO
   double weights = 0;       // number of weight tensors
   double saved_bytes = 0, attention_core_bytes = 0, input_bytes = 0, transient_bytes = 0;
+  std::array<WorkingSet, 3> working;                                   // by Kept
+  bool reads_weights_forward = false, reads_weights_backward = false;  // else ZeRO-3 gathers nothing
+  double all_parameters = 0;      // with tied weights that another block owns
+  double partial_parameters = 0;  // whose gradients are summed over the tensor group (Weight)
 };
 
 // Prices the ops of blocks: kernels on the device, collectives on the links, launches on the host.
@@ -32,6 +48,14 @@ class BlockPricer {
   explicit BlockPricer(const Scenario& scenario);
 
   BlockCost price(const Block& block, const GroupPlacements& groups, const Layout& layout) const;
+
+  // One op on its own: seconds of device or links. `gemm_s`: device time of the GEMM a collective may hide
+  // behind.
+  Price op_price(const Op& op, const GroupPlacements& groups, double gemm_s) const;
+
+  // Collectives of the model state of a block, by weight: ZeRO-3's gathers, reductions by block.
+  std::vector<Op> gathers(const Block& block) const;
+  std::vector<Op> reductions(const Block& block) const;
 
   // What one recomputed region costs beside its ops: the host's bookkeeping and, where its saved input is
   // split over the tensor group, the collection of these bytes (0: not split).

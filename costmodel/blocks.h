@@ -5,6 +5,7 @@
 #include "costmodel/hardware_profile.h"
 #include "costmodel/model_spec.h"
 #include "costmodel/op.h"
+#include "costmodel/scenario.h"
 #include "costmodel/software_profile.h"
 
 namespace paraplan {
@@ -32,6 +33,17 @@ Block embedding_block(const ModelSpec& model, const Fusion& fusion, const BlockS
 // separate copy of the tied word embedding lives here (pipeline > 1).
 Block head_block(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape,
                  bool owns_tied_weight);
+
+// Columns of the sentence head's working tensor in front of the gradient of the pooled tokens: two logits,
+// then maximum, sum and target of their cross entropy.
+inline constexpr int64_t kSentenceColumns = 8;
+
+// The blocks of a scenario's model, as a rank of a layout runs them.
+struct ModelBlocks {
+  Block embedding, layer, head;
+};
+BlockShape block_shape(const Scenario& scenario, const Layout& layout);
+ModelBlocks model_blocks(const Scenario& scenario, const Layout& layout);
 
 // Bytes of the logits of one micro-batch on one rank, per byte of element: (B*T, V/m).
 double logits_elements(const ModelSpec& model, const BlockShape& shape);

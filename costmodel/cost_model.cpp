@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "costmodel/memory_model.h"
+#include "costmodel/op_times.h"
 #include "costmodel/step_plan.h"
 #include "costmodel/step_tail.h"
 #include "costmodel/timeline_builder.h"
@@ -76,6 +77,8 @@ Breakdown pipeline_breakdown(const Scenario& scenario, const StepPlan& plan, con
 
 StageMemoryInput memory_input(const StepPlan& plan, const Layout& layout, int64_t stage) {
   StageMemoryInput input;
+  input.stage = stage;
+  input.micro_batches = plan.micro_batches;
   for (size_t i : plan.parts_of(stage)) input.chunks.push_back(plan.contents[i]);
   input.in_flight =
       peak_in_flight(layout.schedule, layout.pipeline, stage, plan.micro_batches, layout.virtual_stages);
@@ -124,18 +127,19 @@ void CostModel::State::add_stages(const StepPlan& plan, Prediction& p) const {
 void CostModel::State::add_time(const StepPlan& plan, const std::vector<double>& ends, Prediction& p) const {
   const Links& links = planner.pricer().links();
   const double pipeline_end = *std::max_element(ends.begin(), ends.end());
-  double reduced = 0, gathered = 0;
+  double reduced = 0, gathered = 0, partial = 0;
   Breakdown update;
   for (int64_t s = 0; s < p.layout.pipeline; ++s) {
     const StagePrediction& stage = p.stages[static_cast<size_t>(s)];
     const StageState state{stage.parameters, stage_sum(plan, s, stage_weights), stage.backward_s,
-                           static_cast<double>(plan.micro_batches)};
+                           static_cast<double>(plan.micro_batches),
+                           stage_sum(plan, s, stage_partial_parameters)};
     reduced = std::max(reduced, ends[static_cast<size_t>(s)] +
                                     exposed_reduction_s(scenario, links, p.layout, plan.groups.data, state));
     gathered =
         std::max(gathered, parameter_gather_s(scenario, links, p.layout, plan.groups.data, stage.parameters));
-    const Breakdown step =
-        optimizer_step(scenario, p.layout, planner.pricer().kernels().streaming_bytes_per_s(), state);
+    const Breakdown step = optimizer_step(scenario, p.layout, planner.pricer().kernels(), state);
+    partial = std::max(partial, partial_gradients_s(scenario, links, p.layout, plan.groups.tensor, state));
     if (step.total() > update.total()) update = step;
   }
   const StageWork pacing = pacing_work(plan, scenario.software.stage_balance);
@@ -144,6 +148,7 @@ void CostModel::State::add_time(const StepPlan& plan, const std::vector<double>&
   p.price_origins *= static_cast<double>(plan.micro_batches);
   p.breakdown[TimeCategory::data_communication] +=
       reduced - pipeline_end + gathered + tied_embedding_s(scenario, links, p.layout);
+  p.breakdown[TimeCategory::tensor_communication] += partial;
   p.breakdown += update;
   const double spread = std::sqrt(std::log2(static_cast<double>(scenario.cluster.nodes)));
   p.breakdown[TimeCategory::other] += scenario.software.host.step_s * scenario.hardware.host.launch_scale +
@@ -231,6 +236,10 @@ PredictionResult CostModel::bound(const Layout& layout) {
 Timeline CostModel::timeline(const Layout& layout) {
   return build_timeline(state_->scenario, state_->planner, state_->replay,
                         state_->predict(layout, State::Effort::full));
+}
+
+std::vector<std::vector<OpTime>> CostModel::op_times(const Layout& layout) {
+  return paraplan::op_times(state_->scenario, state_->planner, state_->replay, layout);
 }
 
 }  // namespace paraplan

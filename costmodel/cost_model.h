@@ -3,6 +3,7 @@
 #include <memory>
 #include <optional>
 
+#include "costmodel/op_time.h"
 #include "costmodel/prediction.h"
 #include "costmodel/scenario.h"
 #include "costmodel/timeline.h"
@@ -33,6 +34,9 @@ class CostModel {
 
   // The same step, event by event. `layout` must pass check_layout.
   Timeline timeline(const Layout& layout);
+
+  // What each op of the step costs each stage: what `predict` sums up. `layout` must pass check_layout.
+  std::vector<std::vector<OpTime>> op_times(const Layout& layout);
 
   const Scenario& scenario() const;
 

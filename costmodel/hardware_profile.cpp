@@ -5,7 +5,16 @@
 namespace paraplan {
 
 int64_t bytes_per_element(Precision precision) {
-  return precision == Precision::fp32 ? 4 : 2;
+  switch (precision) {
+    case Precision::fp64:
+      return 8;
+    case Precision::fp32:
+      return 4;
+    case Precision::fp16:
+    case Precision::bf16:
+      break;
+  }
+  return 2;
 }
 
 double peak_flop_per_s(const Device& device, Precision precision) {
@@ -16,6 +25,8 @@ double peak_flop_per_s(const Device& device, Precision precision) {
       return device.peak_bf16_flop_per_s;
     case Precision::fp32:
       return device.peak_fp32_flop_per_s;
+    case Precision::fp64:
+      break;
   }
   return 0;
 }

@@ -7,10 +7,12 @@
 
 #include "costmodel/calibration_record.h"
 #include "costmodel/constant.h"
+#include "costmodel/op.h"
 
 namespace paraplan {
 
-enum class Precision { fp16, bf16, fp32 };
+// fp64 is for reference runs; no device profile names a peak for it.
+enum class Precision { fp16, bf16, fp32, fp64 };
 const char* to_string(Precision);
 int64_t bytes_per_element(Precision);
 
@@ -21,6 +23,43 @@ struct GemmSample {
   double seconds = 0;
   std::string source;
   bool operator==(const GemmSample&) const = default;
+};
+
+// One measured op with its local shape, as the executor launches it: what the fields of Op of the same name
+// say. `ranks`: devices of the node that did the same at the same time (cores share caches and memory).
+struct OpSample {
+  Precision precision = Precision::fp32;
+  OpKind kind = OpKind::gemm;
+  Derivative derivative = Derivative::none;
+  int64_t m = 0, n = 0, k = 0;
+  double batch = 1;
+  double bytes = 0;
+  bool random = false;  // draws a dropout mask
+  int64_t ranks = 1;
+  double seconds = 0;
+  double noise = 0;  // (third - first quartile) / median of the measurement
+  bool operator==(const OpSample&) const = default;
+};
+
+// One measured collective or message between devices of one node. `bytes`: the full buffer.
+struct CollectiveSample {
+  enum class Kind { all_reduce, all_gather, reduce_scatter, send };
+  Kind kind = Kind::all_reduce;
+  int64_t ranks = 2;
+  double bytes = 0;
+  double seconds = 0;
+  double noise = 0;
+  bool operator==(const CollectiveSample&) const = default;
+};
+const char* to_string(CollectiveSample::Kind);
+
+// Where and when the samples of a profile were measured.
+struct MeasuredOn {
+  std::string machine;    // processor, cores
+  std::string libraries;  // with versions
+  std::string transport;  // of the collectives: "threads", "mpi"
+  std::string date;       // ISO 8601, UTC
+  bool operator==(const MeasuredOn&) const = default;
 };
 
 // The processor that runs the ops: a GPU, or the cores of a CPU node.
@@ -47,6 +86,7 @@ struct Device {
   Constant clock_hz;              // clock at which the peaks hold; 0: fixed clock, rows must not name another
   bool asynchronous_launch = true;  // false: the launching thread is the computing one (CPU)
   std::vector<GemmSample> gemm_samples;
+  std::vector<OpSample> op_samples;  // of this very machine; they go before everything above
 };
 
 // 0: the device does not support the precision.
@@ -81,14 +121,15 @@ struct LinkPair {
 // Links between the devices of one node.
 struct NodeLinks {
   NodeTopology topology = NodeTopology::none;
-  int devices = 1;                 // per node
-  std::vector<LinkPair> pairs;     // mesh only
-  Constant links_per_device;       // switched only
-  Constant link_bytes_per_s;       // one link, one direction (host: the PCIe share)
-  Constant host_link_bytes_per_s;  // between devices that share no link
-  Constant collective_efficiency;  // fraction of the ring's link rate that large collectives reach
-  Constant latency_s;              // once per collective
-  Constant hop_s;                  // per step of the ring
+  int devices = 1;                        // per node
+  std::vector<LinkPair> pairs;            // mesh only
+  Constant links_per_device;              // switched only
+  Constant link_bytes_per_s;              // one link, one direction (host: the PCIe share)
+  Constant host_link_bytes_per_s;         // between devices that share no link
+  Constant collective_efficiency;         // fraction of the ring's link rate that large collectives reach
+  Constant latency_s;                     // once per collective
+  Constant hop_s;                         // per step of the ring
+  std::vector<CollectiveSample> samples;  // inside one node; they go before the formula
 };
 
 // Links between nodes.
@@ -112,6 +153,7 @@ struct HardwareProfile {
   Host host;
   NodeLinks node;
   std::optional<CalibrationRecord> calibration = {};
+  std::optional<MeasuredOn> measured_on = {};
 };
 
 }  // namespace paraplan

@@ -11,7 +11,8 @@ namespace {
 // rates of 256x128, 128x128 and 128x64 tiles in NVIDIA's matrix multiplication background guide.
 constexpr double kHalfTileRate = 0.88;
 constexpr int kTileHalvings = 3;
-constexpr double kMaxSplits = 16;  // of the reduction, by powers of two, as cuBLAS's split-k
+constexpr double kMaxSplits = 16;       // of the reduction, by powers of two, as cuBLAS's split-k
+constexpr double kManyProducts = 1024;  // of a batch, so that its last wave does not matter
 
 // Clock of the run over that of the profile.
 double clock_ratio(const Device& device, double clock_hz) {
@@ -29,13 +30,6 @@ std::vector<GemmSample> samples_of(const Device& device, Precision precision, do
 }
 
 }  // namespace
-
-PriceOrigin origin_of(std::initializer_list<const Constant*> constants) {
-  for (const Constant* c : constants)
-    if (c->provenance == Provenance::assumed || c->provenance == Provenance::datasheet)
-      return PriceOrigin::datasheet;
-  return PriceOrigin::fitted;
-}
 
 double modelled_gemm_seconds(const Device& device, const GemmRate& rate, double m, double n, double k,
                              double batch) {
@@ -60,7 +54,7 @@ double modelled_gemm_seconds(const Device& device, const GemmRate& rate, double 
   return std::max({best, streaming, static_cast<double>(device.kernel_floor_s)});
 }
 
-KernelCost::KernelCost(const Device& device, Precision precision, double clock_hz)
+KernelCost::KernelCost(const Device& device, Precision precision, double clock_hz, int64_t active_devices)
     : device_(device),
       element_bytes_(static_cast<double>(bytes_per_element(precision))),
       peak_(paraplan::peak_flop_per_s(device, precision) * clock_ratio(device, clock_hz)),
@@ -68,7 +62,28 @@ KernelCost::KernelCost(const Device& device, Precision precision, double clock_h
       table_(samples_of(device, precision, clock_hz), [this](double m, double n, double k) {
         const GemmRate rate{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};
         return modelled_gemm_seconds(device_, rate, m, n, k, 1);
-      }) {}
+      }) {
+  const bool has_samples =
+      std::ranges::find(device.op_samples, precision, &OpSample::precision) != device.op_samples.end();
+  if (has_samples && clock_ratio(device, clock_hz) == 1) {
+    ops_.emplace(device.op_samples, precision, active_devices, models());
+  }
+}
+
+// A precision that the profile names no peak for, fp64, leaves the shape of the formulas to the samples.
+OpTable::Models KernelCost::models() const {
+  if (peak_ == 0) {
+    const auto volume = [](double m, double n, double k) { return m * n * k; };
+    return {volume, volume};
+  }
+  const GemmRate gemm{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};
+  const GemmRate batched{peak_ * device_.batched_gemm_efficiency, 0, element_bytes_};
+  return {
+      [this, gemm](double m, double n, double k) { return modelled_gemm_seconds(device_, gemm, m, n, k, 1); },
+      [this, batched](double m, double n, double k) {
+        return modelled_gemm_seconds(device_, batched, m, n, k, kManyProducts);
+      }};
+}
 
 PriceOrigin KernelCost::origin_of_table(PriceSource source) const {
   switch (source) {
@@ -108,17 +123,24 @@ double KernelCost::elementwise_seconds(const Op& op) const {
 }
 
 Price KernelCost::price(const Op& op) const {
+  if (ops_) {
+    if (const std::optional<Price> price = ops_->price(op)) return *price;
+  }
+  return modelled(op);
+}
+
+Price KernelCost::modelled(const Op& op) const {
   switch (op.kind) {
     case OpKind::gemm:
       return gemm(op);
-    case OpKind::attention_matmul:
+    case OpKind::attention_scores:
+    case OpKind::attention_context:
       return {attention_matmul_seconds(op), origin_of({&device_.batched_gemm_efficiency})};
-    case OpKind::flash_attention:
-      return {fused_seconds(op, device_.flash_forward_efficiency),
-              origin_of({&device_.flash_forward_efficiency})};
-    case OpKind::flash_attention_backward:
-      return {fused_seconds(op, device_.flash_backward_efficiency),
-              origin_of({&device_.flash_backward_efficiency})};
+    case OpKind::flash_attention: {
+      const Constant& efficiency = op.derivative == Derivative::none ? device_.flash_forward_efficiency
+                                                                     : device_.flash_backward_efficiency;
+      return {fused_seconds(op, efficiency), origin_of({&efficiency})};
+    }
     default:
       // Each of the op's kernels takes at least the floor.
       return {std::max(elementwise_seconds(op), op.launches * device_.kernel_floor_s),

@@ -1,21 +1,15 @@
 #pragma once
 
-#include <initializer_list>
+#include <cstdint>
+#include <optional>
 
 #include "costmodel/gemm_table.h"
 #include "costmodel/hardware_profile.h"
 #include "costmodel/op.h"
-#include "costmodel/prediction.h"
+#include "costmodel/op_table.h"
+#include "costmodel/price.h"
 
 namespace paraplan {
-
-struct Price {
-  double seconds = 0;
-  PriceOrigin origin = PriceOrigin::datasheet;
-};
-
-// Origin of a price that rests on all of `constants`: that of the least certain.
-PriceOrigin origin_of(std::initializer_list<const Constant*> constants);
 
 // How a device works on one kind of matrix product.
 struct GemmRate {
@@ -33,17 +27,21 @@ double modelled_gemm_seconds(const Device& device, const GemmRate& rate, double 
 class KernelCost {
  public:
   // `clock_hz` 0: the profile's. Peaks scale with the clock, memory bandwidth does not.
-  // Keeps a reference to the device.
-  KernelCost(const Device& device, Precision precision, double clock_hz);
-  KernelCost(const KernelCost&) = delete;  // its table's model points back to it
+  // `active_devices`: of the node, at work at the same time. Keeps a reference to the device.
+  KernelCost(const Device& device, Precision precision, double clock_hz, int64_t active_devices = 1);
+  KernelCost(const KernelCost&) = delete;  // its tables' models point back to it
   KernelCost& operator=(const KernelCost&) = delete;
 
+  // The device's op samples go first, as they were measured, where they were measured at this clock; then its
+  // GEMM samples and formulas.
   Price price(const Op& op) const;
 
   double peak_flop_per_s() const { return peak_; }
   double streaming_bytes_per_s() const { return bandwidth_; }
 
  private:
+  OpTable::Models models() const;
+  Price modelled(const Op& op) const;
   Price gemm(const Op& op) const;
   PriceOrigin origin_of_table(PriceSource source) const;
   double attention_matmul_seconds(const Op& op) const;
@@ -55,6 +53,7 @@ class KernelCost {
   double peak_;
   double bandwidth_;
   GemmTable table_;
+  std::optional<OpTable> ops_;
 };
 
 }  // namespace paraplan

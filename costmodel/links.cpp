@@ -4,8 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "costmodel/kernel_cost.h"
-
 namespace paraplan {
 namespace {
 
@@ -38,8 +36,15 @@ double network_volume(OpKind kind, double ranks, double nodes) {
   return (kind == OpKind::all_reduce ? 2 : 1) * (ranks - 1) / ranks;
 }
 
-double ring_volume(OpKind kind, double ranks) {
-  return (kind == OpKind::all_reduce ? 2 : 1) * (ranks - 1) / ranks;
+CollectiveSample::Kind sample_kind(OpKind kind) {
+  switch (kind) {
+    case OpKind::all_reduce:
+      return CollectiveSample::Kind::all_reduce;
+    case OpKind::all_gather:
+      return CollectiveSample::Kind::all_gather;
+    default:
+      return CollectiveSample::Kind::reduce_scatter;
+  }
 }
 
 }  // namespace
@@ -71,7 +76,7 @@ GroupPlacement place_group(const Layout& layout, const std::vector<Axis>& axes, 
 }
 
 Links::Links(const NodeLinks& node, const Network& network, int64_t devices_per_node)
-    : node_(node), network_(network), devices_per_node_(devices_per_node) {}
+    : node_(node), network_(network), devices_per_node_(devices_per_node), samples_(node.samples) {}
 
 double Links::pair_bytes_per_s(int64_t a, int64_t b) const {
   switch (node_.topology) {
@@ -113,25 +118,43 @@ double Links::ring_bytes_per_s(const GroupPlacement& group) const {
   return rate * node_.collective_efficiency;
 }
 
-double Links::start_s(const GroupPlacement& group) const {
+std::optional<Price> Links::sampled(OpKind kind, double bytes, const GroupPlacement& group) const {
+  if (group.nodes > 1 || group.ranks <= 1) return std::nullopt;
+  return samples_.price(sample_kind(kind), group.ranks, bytes);
+}
+
+double Links::modelled_start_s(const GroupPlacement& group) const {
   const double inside = group.ranks_per_node > 1 ? node_.latency_s.value : 0;
   const double between = group.nodes > 1 ? network_.latency_s.value : 0;
   return inside + between;
 }
 
-PriceOrigin Links::origin(const GroupPlacement& group) const {
+double Links::start_s(OpKind kind, const GroupPlacement& group) const {
+  const std::optional<Price> nothing = sampled(kind, 0, group);
+  return nothing ? nothing->seconds : modelled_start_s(group);
+}
+
+PriceOrigin Links::modelled_origin(const GroupPlacement& group) const {
   const PriceOrigin inside = origin_of({&node_.link_bytes_per_s, &node_.collective_efficiency});
   return group.nodes > 1 ? std::max(inside, origin_of({&network_.collective_efficiency})) : inside;
 }
 
-double Links::collective_s(OpKind kind, double bytes, const GroupPlacement& group) const {
+PriceOrigin Links::origin(const GroupPlacement& group) const {
+  return sampled(OpKind::all_reduce, 0, group) ? PriceOrigin::interpolated : modelled_origin(group);
+}
+
+Price Links::collective(OpKind kind, double bytes, const GroupPlacement& group) const {
+  if (const std::optional<Price> price = sampled(kind, bytes, group)) return *price;
+  return {modelled_s(kind, bytes, group), modelled_origin(group)};
+}
+
+double Links::modelled_s(OpKind kind, double bytes, const GroupPlacement& group) const {
   if (group.ranks <= 1) return 0;
   const auto local = static_cast<double>(group.ranks_per_node), nodes = static_cast<double>(group.nodes);
-  double seconds = start_s(group), inside = 0, between = 0;
+  double seconds = modelled_start_s(group), inside = 0, between = 0;
   if (group.ranks_per_node > 1) {
-    const double steps = (kind == OpKind::all_reduce ? 2 : 1) * (local - 1);
-    seconds += steps * node_.hop_s;
-    inside = ring_volume(kind, local) * bytes / ring_bytes_per_s(group);
+    seconds += ring_steps(sample_kind(kind), local) * node_.hop_s;
+    inside = ring_volume(sample_kind(kind), local) * bytes / ring_bytes_per_s(group);
   }
   if (group.nodes > 1) {
     const double rate = network_.nics_per_node * network_.nic_bytes_per_s * network_.collective_efficiency;
@@ -144,6 +167,8 @@ double Links::collective_s(OpKind kind, double bytes, const GroupPlacement& grou
 
 double Links::send_s(double bytes, int64_t from, int64_t to, int64_t senders_per_node) const {
   if (from / devices_per_node_ == to / devices_per_node_) {
+    const int64_t ranks = std::max<int64_t>(2, senders_per_node);
+    if (const auto price = samples_.price(CollectiveSample::Kind::send, ranks, bytes)) return price->seconds;
     return node_.latency_s + bytes / pair_bytes_per_s(from % devices_per_node_, to % devices_per_node_);
   }
   const double rate = network_.nics_per_node * network_.nic_bytes_per_s * network_.point_to_point_efficiency;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "costmodel/memory_replay.h"
+
 namespace paraplan {
 namespace {
 
@@ -29,11 +31,13 @@ void add_states(const Scenario& scenario, const Layout& layout, double parameter
   use[gradients] = layout.zero_stage >= 2 ? gradient_bytes / group : gradient_bytes;
   const double bucket =
       software.communication.bucket_bytes > 0 ? 2 * software.communication.bucket_bytes : gradient_bytes;
-  if (layout.zero_stage >= 2) use[communication_buffers] += std::min(gradient_bytes, bucket);
+  // Software whose lifetimes are replayed holds whole weights and gradients block by block.
+  const bool buckets = !software.memory.replays_lifetimes;
+  if (layout.zero_stage >= 2 && buckets) use[communication_buffers] += std::min(gradient_bytes, bucket);
   if (layout.zero_stage == 3) {
     const double live =
         std::max(largest_block, std::min<double>(parameters, software.memory.zero3_live_parameters));
-    use[communication_buffers] += std::min(live, parameters) * element;
+    if (buckets) use[communication_buffers] += std::min(live, parameters) * element;
     const bool on_host = layout.offload == Offload::optimizer_and_parameters;
     (on_host ? host_bytes : use[MemoryCategory::parameters]) += weight_bytes / group;
   } else {
@@ -66,6 +70,19 @@ void add_transients(const Scenario& scenario, const ModelCost& model, const Layo
     use[recompute] = redo;
     use[temporary] = layer.transient_bytes;
   }
+}
+
+// Activations and working memory at the backward peak.
+MemoryUse estimated_peak(const Scenario& scenario, const ModelCost& model, const Layout& layout,
+                         const StageMemoryInput& stage) {
+  // In-flight pairs are spread over the chunks; the mean of a full round is what is alive.
+  double saved = 0;
+  for (const StageContent& c : stage.chunks)
+    saved += saved_bytes(model, c, layout, scenario.software.communication.checkpoints_over_tensor);
+  MemoryUse use;
+  use[activations] = saved / static_cast<double>(stage.chunks.size()) * static_cast<double>(stage.in_flight);
+  add_transients(scenario, model, layout, stage, use);
+  return use;
 }
 
 // Received and sent activations: one of each, or every output until its backward pass.
@@ -114,16 +131,13 @@ StageMemory stage_memory(const Scenario& scenario, const ModelCost& model, const
   add_states(scenario, layout, parameters, largest, states, result.host_bytes);
   states[framework] = scenario.software.memory.fixed_bytes;
 
-  // In-flight pairs are spread over the chunks; the mean of a full round is what is alive.
-  double saved = 0;
-  for (const StageContent& c : stage.chunks)
-    saved += saved_bytes(model, c, layout, scenario.software.communication.checkpoints_over_tensor);
   MemoryUse backward = states;
-  backward[activations] =
-      saved / static_cast<double>(stage.chunks.size()) * static_cast<double>(stage.in_flight);
   backward[communication_buffers] += message_bytes(scenario, model, layout, stage.in_flight);
-  add_transients(scenario, model, layout, stage, backward);
-
+  if (scenario.software.memory.replays_lifetimes) {
+    backward += replayed_peak(scenario, model, layout, stage);
+  } else {
+    backward += estimated_peak(scenario, model, layout, stage);
+  }
   MemoryUse update = states;
   const bool on_device = layout.offload == Offload::none;
   const double shard =

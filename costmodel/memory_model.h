@@ -9,8 +9,10 @@ namespace paraplan {
 // Everything the memory of one stage depends on.
 struct StageMemoryInput {
   std::vector<StageContent> chunks;  // virtual stages of this stage, by chunk
-  int64_t in_flight = 1;             // (micro-batch, chunk) pairs alive at the peak
-  int64_t communicators = 0;         // of more than one rank
+  int64_t stage = 0;
+  int64_t micro_batches = 1;  // per step
+  int64_t in_flight = 1;      // (micro-batch, chunk) pairs alive at the peak
+  int64_t communicators = 0;  // of more than one rank
 };
 
 struct StageMemory {

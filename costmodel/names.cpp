@@ -25,6 +25,53 @@ constexpr EnumName<Precision> kPrecisionNames[] = {
     {Precision::fp16, "fp16"},
     {Precision::bf16, "bf16"},
     {Precision::fp32, "fp32"},
+    {Precision::fp64, "fp64"},
+};
+
+constexpr EnumName<OpKind> kOpKindNames[] = {
+    {OpKind::gemm, "gemm"},
+    {OpKind::attention_scores, "attention_scores"},
+    {OpKind::attention_context, "attention_context"},
+    {OpKind::flash_attention, "flash_attention"},
+    {OpKind::norm, "norm"},
+    {OpKind::softmax, "softmax"},
+    {OpKind::dropout, "dropout"},
+    {OpKind::gelu, "gelu"},
+    {OpKind::swiglu, "swiglu"},
+    {OpKind::bias_add, "bias_add"},
+    {OpKind::bias_dropout_add, "bias_dropout_add"},
+    {OpKind::add, "add"},
+    {OpKind::rotary, "rotary"},
+    {OpKind::embedding, "embedding"},
+    {OpKind::position_embedding, "position_embedding"},
+    {OpKind::segment_embedding, "segment_embedding"},
+    {OpKind::merge_heads, "merge_heads"},
+    {OpKind::concatenate, "concatenate"},
+    {OpKind::first_token, "first_token"},
+    {OpKind::sentence_head, "sentence_head"},
+    {OpKind::loss_maximum, "loss_maximum"},
+    {OpKind::loss_sum, "loss_sum"},
+    {OpKind::cross_entropy, "cross_entropy"},
+    {OpKind::accumulate, "accumulate"},
+    {OpKind::all_reduce, "all_reduce"},
+    {OpKind::all_gather, "all_gather"},
+    {OpKind::reduce_scatter, "reduce_scatter"},
+    {OpKind::host_copy, "host_copy"},
+    {OpKind::gradient_norm, "gradient_norm"},
+    {OpKind::adam, "adam"},
+};
+
+constexpr EnumName<Derivative> kDerivativeNames[] = {
+    {Derivative::none, "none"},
+    {Derivative::data, "data"},
+    {Derivative::weight, "weight"},
+};
+
+constexpr EnumName<CollectiveSample::Kind> kCollectiveNames[] = {
+    {CollectiveSample::Kind::all_reduce, "all_reduce"},
+    {CollectiveSample::Kind::all_gather, "all_gather"},
+    {CollectiveSample::Kind::reduce_scatter, "reduce_scatter"},
+    {CollectiveSample::Kind::send, "send"},
 };
 
 constexpr EnumName<NodeTopology> kTopologyNames[] = {
@@ -120,6 +167,7 @@ constexpr EnumName<StageBalance> kStageBalanceNames[] = {
     {StageBalance::work, "work"},
 };
 
+static_assert(std::size(kOpKindNames) == kOpKinds);
 static_assert(std::size(kTimeCategoryNames) == kTimeCategories);
 static_assert(std::size(kPriceOriginNames) == kPriceOrigins);
 static_assert(std::size(kMemoryCategoryNames) == kMemoryCategories);
@@ -134,6 +182,21 @@ std::span<const EnumName<Provenance>> enum_names() {
 template <>
 std::span<const EnumName<Precision>> enum_names() {
   return kPrecisionNames;
+}
+
+template <>
+std::span<const EnumName<OpKind>> enum_names() {
+  return kOpKindNames;
+}
+
+template <>
+std::span<const EnumName<Derivative>> enum_names() {
+  return kDerivativeNames;
+}
+
+template <>
+std::span<const EnumName<CollectiveSample::Kind>> enum_names() {
+  return kCollectiveNames;
 }
 
 template <>
@@ -195,10 +258,21 @@ std::span<const EnumName<StageBalance>> enum_names() {
   return kStageBalanceNames;
 }
 
+const char* to_string(OpKind value) {
+  return name_of(value);
+}
+
+const char* to_string(Derivative value) {
+  return name_of(value);
+}
+
 const char* to_string(Provenance value) {
   return name_of(value);
 }
 const char* to_string(Precision value) {
+  return name_of(value);
+}
+const char* to_string(CollectiveSample::Kind value) {
   return name_of(value);
 }
 const char* to_string(NodeTopology value) {

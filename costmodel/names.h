@@ -9,6 +9,7 @@
 #include "costmodel/hardware_profile.h"
 #include "costmodel/layout.h"
 #include "costmodel/model_spec.h"
+#include "costmodel/op.h"
 #include "costmodel/prediction.h"
 #include "costmodel/scenario.h"
 #include "costmodel/software_profile.h"
@@ -30,6 +31,12 @@ template <>
 std::span<const EnumName<Provenance>> enum_names();
 template <>
 std::span<const EnumName<Precision>> enum_names();
+template <>
+std::span<const EnumName<OpKind>> enum_names();
+template <>
+std::span<const EnumName<Derivative>> enum_names();
+template <>
+std::span<const EnumName<CollectiveSample::Kind>> enum_names();
 template <>
 std::span<const EnumName<NodeTopology>> enum_names();
 template <>

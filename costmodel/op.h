@@ -1,42 +1,86 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "costmodel/prediction.h"
+
 namespace paraplan {
 
+// What an op computes. Behind each kind its operands, `reads -> writes`; g(t) is the gradient of t, and the
+// operands of gradient ops stand in the lines below. A tensor on both sides is worked on in place.
 enum class OpKind {
-  gemm,
-  attention_matmul,  // batched products of unfused attention
+  gemm,               // x, W[, bias] -> y          data: g(y), W -> g(x)          weight: x, g(y) -> g(W)
+  attention_scores,   // q, k -> scores     data: g(scores), k -> g(q)     weight: q, g(scores) -> g(k)
+  attention_context,  // p, v -> context    data: g(context), v -> g(p)    weight: p, g(context) -> g(v)
   flash_attention,
-  flash_attention_backward,
-  norm,
-  softmax,
-  dropout,
-  activation,
-  add,  // bias, residual, bias-dropout-residual
-  rotary,
-  embedding,
-  cross_entropy,
-  copy,        // layout changes, casts
-  accumulate,  // weight gradient into the gradient buffer
-  all_reduce,
-  all_gather,
-  reduce_scatter,
-  host_copy,  // between host and device memory
+  norm,                // x, gain[, shift] -> y, statistics
+                       // g(y), x, statistics, gain -> g(x), g(gain)[, g(shift)]
+  softmax,             // scores -> probabilities (in place)   g, probabilities -> g (in place)
+  dropout,             // x -> y, mask        g(y), mask -> g(x)
+  gelu,                // x[, bias] -> y      g(y), x[, bias] -> g(x)
+  swiglu,              // x -> y              g(y), x -> g(x)
+  bias_add,            // x, bias -> x        weight: g(y) -> g(bias)
+  bias_dropout_add,    // x, residual[, bias] -> y[, mask]     g(y), mask -> g(x)
+  add,                 // a, b -> sum
+  rotary,              // qkv -> qkv          g(q), g(kv) -> g(q), g(kv)
+  embedding,           // tokens, table -> x  weight: tokens, g(x) -> g(table)
+  position_embedding,  // x, table -> x     weight: g(x) -> g(table)
+  segment_embedding,   // the same
+  merge_heads,         // context -> x      g(x) -> g(context)
+  concatenate,         // backward only: g(q), g(kv) -> g(qkv)
+  first_token,         // x -> first token of each sample    g(first) -> g(x), added
+  sentence_head,       // first, W, bias, W2, bias2 -> pooled, work
+                       // first, pooled, work, W, W2 -> g(first), g(W), g(bias), g(W2), g(bias2)
+  loss_maximum,        // logits -> maximum
+  loss_sum,            // logits, targets, maximum -> sum, target
+  cross_entropy,       // targets, sum, target ->            logits, targets, maximum, sum -> g(logits)
+  accumulate,          // weight gradient into the gradient buffer, where the kernels do not do it themselves
+  all_reduce,          // x -> x
+  all_gather,          // x -> y
+  reduce_scatter,      // x -> y
+  host_copy,           // between host and device memory
+  gradient_norm,       // of a rank's gradients
+  adam,                // gradients -> weights and moments
 };
+inline constexpr int kOpKinds = 30;
+const char* to_string(OpKind);
+
+// Of which operand an op computes the gradient.
+enum class Derivative {
+  none,    // forward
+  data,    // of what flows through
+  weight,  // of what it is combined with: weights; keys and values
+};
+inline constexpr int kDerivatives = 3;
+const char* to_string(Derivative);
 
 // Ranks a collective runs over.
 enum class CommGroup { none, tensor, context, data };
+
+using TensorId = int;  // place in Block::tensors
+using WeightId = int;  // place in Block::weights
+
+// What an op reads or writes.
+struct Operand {
+  enum class Kind : int8_t { none, value, gradient, weight, weight_gradient };
+  Kind kind = Kind::none;
+  int index = -1;  // of the tensor or weight
+
+  explicit operator bool() const { return kind != Kind::none; }
+  bool operator==(const Operand&) const = default;
+};
 
 // One kernel (or a fixed small number of them) with its local shape. The executor launches it, the simulator
 // prices it.
 struct Op {
   OpKind kind = OpKind::gemm;
   const char* name = "";
+  Derivative derivative = Derivative::none;
   bool attention_core = false;  // redone by selective recompute
-  // gemm, attention_matmul: `batch` products (m, k) x (k, n)
+  // gemm: (m, k) x (k, n). attention_*: `batch` products, as in the forward pass.
   int64_t m = 0, n = 0, k = 0;
   double batch = 1;
   double flop = 0;   // flash_attention: useful FLOPs, causal counted as half
@@ -44,22 +88,52 @@ struct Op {
   double random_numbers = 0;  // drawn for a dropout mask
   double launches = 1;        // kernels issued by the host
   CommGroup group = CommGroup::none;
+  bool maximum = false;     // all_reduce: largest instead of sum
+  bool transposed = false;  // gemm: W is stored (n, k), as the forward pass sees it
   bool beside_gemm =
       false;  // collective that software may run beside the weight- or data-gradient GEMM before it
+  std::array<Operand, 5> reads = {};
+  std::array<Operand, 5> writes = {};
+};
+
+// A tensor that passes between ops, with its local shape.
+struct Tensor {
+  const char* name = "";
+  int64_t rows = 0, width = 0;
+  int64_t element_bytes = 0;
+  bool attention_core = false;  // dropped and recomputed under selective recompute
+  bool logits = false;          // (or as large): accounted for as the loss's memory
+
+  double bytes() const {
+    return static_cast<double>(rows) * static_cast<double>(width) * static_cast<double>(element_bytes);
+  }
 };
 
 // A tensor that the forward pass keeps for the backward pass of the same micro-batch.
 struct SavedTensor {
   const char* name = "";
   double bytes = 0;
-  bool attention_core = false;  // dropped and recomputed under selective recompute
+  bool attention_core = false;
 };
 
-// A parameter tensor as this rank holds it.
+// Over which dimension the tensor group splits a weight.
+enum class WeightShard { none, rows, columns };
+
+enum class InitialValue { random, ones, zeros };
+
+// A parameter tensor as this rank holds it: (rows, columns).
 struct Weight {
   const char* name = "";
   double elements = 0;
   bool owned = true;  // false: counted with another block (tied embedding)
+  int64_t rows = 1, columns = 0;
+  WeightShard shard = WeightShard::none;
+  // Columns of matrices that lie side by side and are split one by one (query, key, value; gate, up).
+  // All 0: one matrix.
+  std::array<int64_t, 3> parts = {};
+  InitialValue initial = InitialValue::random;
+  // Each rank of the tensor group sees a part of the tokens, so its gradient is a part of the sum.
+  bool partial_gradient = false;
 };
 
 // A block of the model: what one pass over it runs, keeps and owns. Parameter counts, FLOPs, activation
@@ -67,8 +141,13 @@ struct Weight {
 struct Block {
   std::vector<Op> forward;
   std::vector<Op> backward;  // in execution order
+  std::vector<Tensor> tensors;
   std::vector<SavedTensor> saved;
   std::vector<Weight> weights;
+  TensorId input = -1;         // from the block before; -1: none
+  TensorId output = -1;        // for the block behind; -1: none
+  TensorId tokens = -1;        // embedding: the micro-batch's tokens, (B*T, 1)
+  TensorId targets = -1;       // head: their targets
   double input_bytes = 0;      // what a checkpoint of the block keeps
   double transient_bytes = 0;  // largest working set beyond `saved` during the backward pass
 
@@ -76,5 +155,13 @@ struct Block {
   double saved_bytes() const;
   double attention_core_bytes() const;
 };
+
+bool is_collective(OpKind kind);
+
+// Whether any of the ops needs the block's weights.
+bool reads_weights(const std::vector<Op>& ops);
+
+// The part of the step's time that an op belongs to, outside recompute.
+TimeCategory time_category(const Op& op);
 
 }  // namespace paraplan

@@ -35,6 +35,7 @@ struct Fusion {
   bool rotary = true;
   bool cross_entropy = false;          // no fp32 copy of the logits
   bool gradient_accumulation = false;  // weight gradients accumulate inside the GEMM
+  bool in_place_gradients = false;     // every kernel adds its weight gradient to the buffer itself
 };
 
 // Host time to issue work. The device waits when this is longer than the kernels it issues.
@@ -72,7 +73,9 @@ struct Communication {
       false;  // a stage holds its output until the backward pass (DeepSpeed pipe buffers)
   bool scatter_gather_sends = true;  // pipeline messages split over the tensor group across nodes
   bool gradient_collectives_beside_gemm =
-      false;  // tensor-parallel ones of the backward pass, each behind one GEMM
+      false;                      // tensor-parallel ones of the backward pass, each behind one GEMM
+  bool reduces_by_block = false;  // ZeRO 2 and 3 hold the whole gradients of one block, and reduce them,
+                                  // tied weights included, when its backward pass ends
   bool checkpoints_over_tensor =
       false;                // saved layer inputs split over the tensor group, gathered for recompute
   Constant bucket_bytes;    // of the gradient reduction; 0: one bucket
@@ -81,11 +84,14 @@ struct Communication {
 };
 
 struct FrameworkMemory {
-  Constant fixed_bytes;            // allocated once, whatever the layout (workspaces)
-  Constant logits_copies;          // fp32 copies of the logits alive at the loss
-  Constant reserve_factor;         // allocator's reserved over allocated bytes (>= 1)
-  Constant context_bytes;          // outside the allocator: device context, libraries
-  Constant communicator_bytes;     // outside the allocator: per communicator of more than one rank
+  bool replays_lifetimes =
+      false;                    // working tensors live exactly from first write to last use, as in the op
+                                // list; false: the largest working set of a layer as published ones have it
+  Constant fixed_bytes;         // allocated once, whatever the layout (workspaces)
+  Constant logits_copies;       // fp32 copies of the logits alive at the loss
+  Constant reserve_factor;      // allocator's reserved over allocated bytes (>= 1)
+  Constant context_bytes;       // outside the allocator: device context, libraries
+  Constant communicator_bytes;  // outside the allocator: per communicator of more than one rank
   Constant zero3_live_parameters;  // parameters a ZeRO-3 rank keeps gathered at most
 };
 
@@ -105,6 +111,10 @@ struct SoftwareProfile {
 
 // Whether a rank holds only its share of the optimizer states.
 bool shards_optimizer(const SoftwareProfile& software, const Layout& layout);
+
+// Whether gradients are reduced inside the backward passes: ZeRO-3, and ZeRO-2 where the software reduces by
+// block.
+bool reduces_in_passes(const SoftwareProfile& software, const Layout& layout);
 
 const char* to_string(GradientReduction);
 const char* to_string(StageBalance);

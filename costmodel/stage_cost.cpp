@@ -51,4 +51,10 @@ double stage_weights(const ModelCost& model, const StageContent& content) {
          (content.embedding ? model.embedding.weights : 0) + (content.head ? model.head.weights : 0);
 }
 
+double stage_partial_parameters(const ModelCost& model, const StageContent& content) {
+  return static_cast<double>(content.layers) * model.layer.partial_parameters +
+         (content.embedding ? model.embedding.partial_parameters : 0) +
+         (content.head ? model.head.partial_parameters : 0);
+}
+
 }  // namespace paraplan

@@ -26,5 +26,6 @@ StagePasses stage_passes(const ModelCost& model, const StageContent& content, co
 // Parameters of one rank of the stage before ZeRO sharding, and number of weight tensors.
 double stage_parameters(const ModelCost& model, const StageContent& content);
 double stage_weights(const ModelCost& model, const StageContent& content);
+double stage_partial_parameters(const ModelCost& model, const StageContent& content);
 
 }  // namespace paraplan

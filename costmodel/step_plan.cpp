@@ -37,27 +37,27 @@ StepPlanner::StepPlanner(const Scenario& scenario) : scenario_(scenario), pricer
 
 const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacements& groups) {
   const bool own_head_weight = layout.pipeline > 1;
-  const bool sharded = layout.zero_stage == 3;  // only then do blocks talk to the data group
+  // Only then do blocks talk to the data group.
+  const bool sharded = reduces_in_passes(scenario_.software, layout);
   const CostKey key{layout.micro_batch,
                     layout.sequence_parallel,
                     own_head_weight,
                     groups.tensor,
                     groups.context,
                     sharded ? groups.data : GroupPlacement{},
+                    sharded ? layout.zero_stage : 0,
                     sharded ? std::optional(layout.offload) : std::nullopt};
   const auto found = costs_.find(key);
   if (found != costs_.end()) return found->second;
-  const BlockShape shape{layout.micro_batch, scenario_.seq_length,     layout.tensor,
-                         layout.context,     layout.sequence_parallel, scenario_.precision};
-  const Fusion& fusion = scenario_.software.fusion;
+  const ModelBlocks blocks = model_blocks(scenario_, layout);
   ModelCost cost;
-  cost.layer = pricer_.price(transformer_layer(scenario_.model, fusion, shape), groups, layout);
-  cost.embedding = pricer_.price(embedding_block(scenario_.model, fusion, shape), groups, layout);
-  cost.head = pricer_.price(head_block(scenario_.model, fusion, shape, own_head_weight), groups, layout);
+  cost.layer = pricer_.price(blocks.layer, groups, layout);
+  cost.embedding = pricer_.price(blocks.embedding, groups, layout);
+  cost.head = pricer_.price(blocks.head, groups, layout);
   const bool split = scenario_.software.communication.checkpoints_over_tensor && !layout.sequence_parallel;
   cost.layer_checkpoint = pricer_.checkpoint(groups, split ? cost.layer.input_bytes : 0);
   cost.core_checkpoint = pricer_.checkpoint(groups, 0);
-  cost.logits_elements = logits_elements(scenario_.model, shape);
+  cost.logits_elements = logits_elements(scenario_.model, block_shape(scenario_, layout));
   return costs_.emplace(key, std::move(cost)).first->second;
 }
 

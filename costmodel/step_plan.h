@@ -37,9 +37,10 @@ class StepPlanner {
   const BlockPricer& pricer() const { return pricer_; }
 
  private:
-  // Micro-batch, sequence parallel, own head weight, the groups that blocks talk to, offload under ZeRO-3.
-  using CostKey =
-      std::tuple<int64_t, bool, bool, GroupPlacement, GroupPlacement, GroupPlacement, std::optional<Offload>>;
+  // Micro-batch, sequence parallel, own head weight, the groups that blocks talk to, ZeRO stage and offload
+  // where those differ.
+  using CostKey = std::tuple<int64_t, bool, bool, GroupPlacement, GroupPlacement, GroupPlacement, int,
+                             std::optional<Offload>>;
   const ModelCost& model_cost(const Layout& layout, const GroupPlacements& groups);
   std::vector<StagePasses> passes(const StepPlan& plan, const Layout& layout) const;
   PipelineTimes times(const StepPlan& plan, const Layout& layout) const;

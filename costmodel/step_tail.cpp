@@ -21,7 +21,7 @@ double shard_ranks(const Scenario& scenario, const Layout& layout) {
 
 double exposed_reduction_s(const Scenario& scenario, const Links& links, const Layout& layout,
                            const GroupPlacement& data, const StageState& stage) {
-  if (data.ranks == 1 || layout.zero_stage == 3) return 0;
+  if (data.ranks == 1 || reduces_in_passes(scenario.software, layout)) return 0;
   const Communication& rules = scenario.software.communication;
   const double bytes = stage.parameters * scenario.software.state.reduced_gradient;
   const double buckets = rules.bucket_bytes > 0 ? std::ceil(bytes / rules.bucket_bytes) : 1;
@@ -59,17 +59,36 @@ double tied_embedding_s(const Scenario& scenario, const Links& links, const Layo
   return links.collective_s(OpKind::all_reduce, bytes, ends);
 }
 
-Breakdown optimizer_step(const Scenario& scenario, const Layout& layout, double streaming_bytes_per_s,
+double partial_gradients_s(const Scenario& scenario, const Links& links, const Layout& layout,
+                           const GroupPlacement& tensor, const StageState& stage) {
+  const double ranks =
+      reduces_in_passes(scenario.software, layout) ? static_cast<double>(layout.data * layout.context) : 1;
+  if (stage.partial_parameters == 0) return 0;
+  const double bytes = stage.partial_parameters / ranks * scenario.software.state.gradient;
+  return links.collective_s(OpKind::all_reduce, bytes, tensor);
+}
+
+OptimizerOps optimizer_ops(const Scenario& scenario, const Layout& layout, const StageState& stage) {
+  const SoftwareProfile& software = scenario.software;
+  const double owned = stage.parameters / shard_ranks(scenario, layout);
+  const double all = owned * software.optimizer.bytes_per_parameter;
+  const double norm = std::min(all, owned * software.state.gradient);
+  return {{.kind = OpKind::gradient_norm, .name = "gradient norm", .bytes = norm, .launches = 0},
+          {.kind = OpKind::adam, .name = "adam", .bytes = all - norm, .launches = 0}};
+}
+
+Breakdown optimizer_step(const Scenario& scenario, const Layout& layout, const KernelCost& kernels,
                          const StageState& stage) {
   const SoftwareProfile& software = scenario.software;
   const Host& host = scenario.hardware.host;
   const double owned = stage.parameters / shard_ranks(scenario, layout);
   const double launches =
       software.optimizer.launches_per_tensor * stage.weights * software.host.launch_s * host.launch_scale;
+  const OptimizerOps ops = optimizer_ops(scenario, layout, stage);
   Breakdown parts;
   if (layout.offload == Offload::none) {
     parts[TimeCategory::optimizer] =
-        std::max(launches, owned * software.optimizer.bytes_per_parameter / streaming_bytes_per_s);
+        std::max(launches, kernels.price(ops.norm).seconds + kernels.price(ops.adam).seconds);
     return parts;
   }
   // Gradients to the host, Adam there, new weights back. The cores and the host link are shared by the node.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "costmodel/kernel_cost.h"
 #include "costmodel/links.h"
 #include "costmodel/prediction.h"
 #include "costmodel/scenario.h"
@@ -12,6 +13,7 @@ struct StageState {
   double weights = 0;     // weight tensors
   double backward_s = 0;  // last backward pass: what an overlapped reduction hides behind
   double micro_batches = 1;
+  double partial_parameters = 0;  // summed over the tensor group at the end (sequence parallel)
 };
 
 // Gradient reduction over the data (and context) group: seconds that are not hidden behind the backward pass.
@@ -27,7 +29,17 @@ double parameter_gather_s(const Scenario& scenario, const Links& links, const La
 double tied_embedding_s(const Scenario& scenario, const Links& links, const Layout& layout);
 
 // Optimizer step of one rank: on the device, or on the host behind the device link.
-Breakdown optimizer_step(const Scenario& scenario, const Layout& layout, double streaming_bytes_per_s,
+Breakdown optimizer_step(const Scenario& scenario, const Layout& layout, const KernelCost& kernels,
                          const StageState& stage);
+
+// Its kernels on the device: all of a rank's parameters in one op each.
+struct OptimizerOps {
+  Op norm, adam;
+};
+OptimizerOps optimizer_ops(const Scenario& scenario, const Layout& layout, const StageState& stage);
+
+// All-reduce over the tensor group of the gradients of weights that its ranks used on parts of the tokens.
+double partial_gradients_s(const Scenario& scenario, const Links& links, const Layout& layout,
+                           const GroupPlacement& tensor, const StageState& stage);
 
 }  // namespace paraplan

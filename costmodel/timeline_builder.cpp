@@ -76,7 +76,8 @@ void add_pass(const ReplayedStep& done, Timeline& timeline) {
 
 // Work after the last backward pass, alike on all stages: from the end of the pipeline to the end of the
 // step.
-void add_tail(const Prediction& prediction, double pipeline_end_s, Timeline& timeline) {
+void add_tail(const Scenario& scenario, const Prediction& prediction, double pipeline_end_s,
+              Timeline& timeline) {
   const Breakdown& parts = prediction.breakdown;
   double at = pipeline_end_s;
   const auto add = [&](Lane lane, const char* name, double seconds) {
@@ -85,8 +86,7 @@ void add_tail(const Prediction& prediction, double pipeline_end_s, Timeline& tim
       timeline.events.push_back({s, lane, name, at, at + seconds});
     at += seconds;
   };
-  // ZeRO-3 reduces inside the passes.
-  const bool inside = prediction.layout.zero_stage == 3;
+  const bool inside = reduces_in_passes(scenario.software, prediction.layout);
   add(Lane::communication, "reduce gradients", inside ? 0 : parts[TimeCategory::data_communication]);
   add(Lane::compute, "optimizer",
       parts[TimeCategory::optimizer] + (inside ? 0 : parts[TimeCategory::offload]));
@@ -106,7 +106,7 @@ Timeline build_timeline(const Scenario& scenario, StepPlanner& planner, Pipeline
         add_pass(done, timeline);
         memory.observe(done);
       });
-  add_tail(prediction, *std::max_element(ends.begin(), ends.end()), timeline);
+  add_tail(scenario, prediction, *std::max_element(ends.begin(), ends.end()), timeline);
   return timeline;
 }
 

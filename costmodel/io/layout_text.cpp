@@ -57,18 +57,9 @@ std::string assign_zero_stage(Layout& layout, std::string_view text) {
 }
 
 std::string assign_placement(Layout& layout, std::string_view text) {
-  const std::string expected =
-      "tensor, context, data and pipeline in some order, fastest first, joined by '-'";
-  const std::vector<std::string> words = split(text, '-');
-  if (words.size() != layout.placement.size()) return expected;
-  std::set<Axis> axes;
-  std::array<Axis, 4> placement{};
-  for (size_t i = 0; i < words.size(); ++i) {
-    const std::optional<Axis> axis = from_string<Axis>(words[i]);
-    if (!axis || !axes.insert(*axis).second) return expected;
-    placement[i] = *axis;
-  }
-  layout.placement = placement;
+  const std::optional<std::array<Axis, 4>> placement = parse_placement(text);
+  if (!placement) return kPlacementForm;
+  layout.placement = *placement;
   return "";
 }
 
@@ -119,25 +110,7 @@ void LayoutSettings::set(const std::string& name, std::string_view value) {
 Layout LayoutSettings::finish() const {
   Layout layout = layout_;
   if (layout.virtual_stages > 1 && !given("schedule")) layout.schedule = PipelineSchedule::interleaved;
-  const bool interleaved = layout.schedule == PipelineSchedule::interleaved;
-  if (interleaved && layout.virtual_stages == 1) {
-    fail("virtual_stages", "must be above 1 for schedule=interleaved");
-  }
-  if (!interleaved && layout.virtual_stages > 1) {
-    fail("schedule", fmt::format("must be interleaved for virtual_stages={}, is {}", layout.virtual_stages,
-                                 to_string(layout.schedule)));
-  }
-  const bool by_layers = layout.recompute == Recompute::layers;
-  if (by_layers && layout.recompute_layers == 0) {
-    fail("recompute_layers", "must be above 0 for recompute=layers");
-  }
-  if (!by_layers && layout.recompute_layers > 0) {
-    fail("recompute_layers",
-         fmt::format("belongs to recompute=layers, recompute is {}", to_string(layout.recompute)));
-  }
-  if (!checked_product({layout.data, layout.tensor, layout.pipeline, layout.context})) {
-    fail("data", "data x tensor x pipeline x context must be at most 2^53");
-  }
+  if (const auto wrong = find_contradiction(layout)) fail(wrong->setting, wrong->message);
   return layout;
 }
 
@@ -147,6 +120,42 @@ void LayoutSettings::fail(const std::string& name, const std::string& message) c
 
 bool LayoutSettings::given(const std::string& name) const {
   return std::find(given_.begin(), given_.end(), name) != given_.end();
+}
+
+std::optional<LayoutContradiction> find_contradiction(const Layout& layout) {
+  const bool interleaved = layout.schedule == PipelineSchedule::interleaved;
+  if (interleaved && layout.virtual_stages == 1) {
+    return {{"virtual_stages", "must be above 1 for schedule=interleaved"}};
+  }
+  if (!interleaved && layout.virtual_stages > 1) {
+    return {{"schedule", fmt::format("must be interleaved for virtual_stages={}, is {}",
+                                     layout.virtual_stages, to_string(layout.schedule))}};
+  }
+  const bool by_layers = layout.recompute == Recompute::layers;
+  if (by_layers && layout.recompute_layers == 0) {
+    return {{"recompute_layers", "must be above 0 for recompute=layers"}};
+  }
+  if (!by_layers && layout.recompute_layers > 0) {
+    return {{"recompute_layers",
+             fmt::format("belongs to recompute=layers, recompute is {}", to_string(layout.recompute))}};
+  }
+  if (!checked_product({layout.data, layout.tensor, layout.pipeline, layout.context})) {
+    return {{"data", "data x tensor x pipeline x context must be at most 2^53"}};
+  }
+  return std::nullopt;
+}
+
+std::optional<std::array<Axis, 4>> parse_placement(std::string_view text) {
+  const std::vector<std::string> words = split(text, '-');
+  std::array<Axis, 4> placement{};
+  if (words.size() != placement.size()) return std::nullopt;
+  std::set<Axis> axes;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::optional<Axis> axis = from_string<Axis>(words[i]);
+    if (!axis || !axes.insert(*axis).second) return std::nullopt;
+    placement[i] = *axis;
+  }
+  return placement;
 }
 
 Layout parse_layout(std::string_view text, const std::string& origin) {

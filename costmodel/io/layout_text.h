@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +34,18 @@ class LayoutSettings {
   std::vector<std::string> given_;
   Layout layout_;
 };
+
+// A setting that contradicts another one.
+struct LayoutContradiction {
+  std::string setting;
+  std::string message;
+};
+std::optional<LayoutContradiction> find_contradiction(const Layout& layout);
+
+// The order that "tensor-context-data-pipeline" names; empty for a text that is no order of the four axes.
+std::optional<std::array<Axis, 4>> parse_placement(std::string_view text);
+inline constexpr const char* kPlacementForm =
+    "tensor, context, data and pipeline in some order, fastest first, joined by '-'";
 
 // A layout as the command line takes it: "data=8,tensor=2,recompute=full,sequence_parallel=on". `origin`
 // names the place in errors, such as "command line".

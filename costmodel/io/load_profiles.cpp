@@ -5,6 +5,7 @@
 
 #include "costmodel/io/gemm_samples.h"
 #include "costmodel/io/node_pairs.h"
+#include "costmodel/io/op_samples.h"
 #include "costmodel/io/profile_fields.h"
 #include "costmodel/io/profiles.h"
 #include "costmodel/io/text.h"
@@ -62,10 +63,36 @@ std::optional<CalibrationRecord> read_calibration(TomlReader& reader) {
   return record;
 }
 
-std::vector<GemmSample> read_samples(const TomlReader& reader, const std::string& key,
-                                     const std::filesystem::path& file) {
-  if (!file_exists(file)) reader.fail(key, fmt::format("there is no {}", file.string()));
-  return load_gemm_samples(file);
+std::optional<MeasuredOn> read_measured_on(TomlReader& reader) {
+  if (!reader.has("measured_on")) return std::nullopt;
+  return MeasuredOn{.machine = reader.text("measured_on.machine"),
+                    .libraries = reader.text("measured_on.libraries"),
+                    .transport = reader.text("measured_on.transport"),
+                    .date = reader.text("measured_on.date")};
+}
+
+// Tables of samples beside the profile; the keys that name them may be absent.
+struct SampleFiles {
+  std::optional<std::string> gemms, ops, collectives;
+};
+
+SampleFiles read_sample_files(TomlReader& reader) {
+  return {.gemms = reader.find_text("gemm_samples"),
+          .ops = reader.find_text("op_samples"),
+          .collectives = reader.find_text("collective_samples")};
+}
+
+void load_samples(const TomlReader& reader, const SampleFiles& files, const std::filesystem::path& folder,
+                  HardwareProfile& profile) {
+  const auto load = [&](const char* key, const std::optional<std::string>& name, auto read, auto& samples) {
+    if (!name) return;
+    const std::filesystem::path file = folder / *name;
+    if (!file_exists(file)) reader.fail(key, fmt::format("there is no {}", file.string()));
+    samples = read(file);
+  };
+  load("gemm_samples", files.gemms, load_gemm_samples, profile.device.gemm_samples);
+  load("op_samples", files.ops, load_op_samples, profile.device.op_samples);
+  load("collective_samples", files.collectives, load_collective_samples, profile.node.samples);
 }
 
 void check_device(const TomlReader& reader, const Device& device) {
@@ -122,11 +149,11 @@ HardwareProfile load_hardware(const std::filesystem::path& file) {
   profile.node.devices = static_cast<int>(reader.integer("node.devices", {1, kMaxDevicesPerNode}));
   profile.calibration = read_calibration(reader);
   const std::vector<std::string> pairs = reader.texts("node.pairs");
-  const std::optional<std::string> samples = reader.find_text("gemm_samples");
+  profile.measured_on = read_measured_on(reader);
+  const SampleFiles samples = read_sample_files(reader);
   reader.finish();
   profile.node.pairs = parse_node_pairs(reader, "node.pairs", pairs, profile.node.devices);
-  if (samples)
-    profile.device.gemm_samples = read_samples(reader, "gemm_samples", file.parent_path() / *samples);
+  load_samples(reader, samples, file.parent_path(), profile);
   check_device(reader, profile.device);
   check_host(reader, profile.host);
   check_node(reader, profile.node);

@@ -112,6 +112,7 @@ void add_fusion(Fusion& f, ProfileFields& fields) {
                                               {"fusion.rotary", &f.rotary},
                                               {"fusion.cross_entropy", &f.cross_entropy},
                                               {"fusion.gradient_accumulation", &f.gradient_accumulation},
+                                              {"fusion.in_place_gradients", &f.in_place_gradients},
                                           });
 }
 
@@ -154,6 +155,7 @@ void add_communication(Communication& c, ProfileFields& fields) {
           {"communication.keeps_sent_activations", &c.keeps_sent_activations},
           {"communication.scatter_gather_sends", &c.scatter_gather_sends},
           {"communication.gradient_collectives_beside_gemm", &c.gradient_collectives_beside_gemm},
+          {"communication.reduces_by_block", &c.reduces_by_block},
           {"communication.checkpoints_over_tensor", &c.checkpoints_over_tensor},
       });
   fields.constants.insert(fields.constants.end(),
@@ -167,6 +169,7 @@ void add_communication(Communication& c, ProfileFields& fields) {
 }
 
 void add_memory(FrameworkMemory& m, ProfileFields& fields) {
+  fields.flags.push_back({"memory.replays_lifetimes", &m.replays_lifetimes});
   fields.constants.insert(
       fields.constants.end(),
       {

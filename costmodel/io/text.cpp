@@ -67,6 +67,11 @@ std::string quoted(const std::string& text) {
   return result + "\"";
 }
 
+std::string float_text(double value) {
+  const std::string text = fmt::format("{}", value);
+  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
+}
+
 bool is_utf8(std::string_view text) {
   constexpr uint32_t kSmallest[] = {0, 0x80, 0x800, 0x10000};  // by the number of bytes that follow the first
   for (size_t i = 0; i < text.size();) {
@@ -112,16 +117,45 @@ std::string read_text_file(const std::filesystem::path& path) {
   return content.str();
 }
 
-void write_text_file(const std::filesystem::path& path, const std::string& text) {
+namespace {
+
+// Replaces the content in place. False when it cannot be written; errno tells why.
+bool overwrite(const std::filesystem::path& path, const std::string& text) {
   std::ofstream stream(path, std::ios::binary | std::ios::trunc);
-  const bool opened = stream.is_open();
+  if (!stream.is_open()) return false;
   stream << text;
-  if (opened) stream.close();
-  if (stream) return;
-  const std::string reason = std::strerror(errno);
-  std::error_code ignored;  // the failure to write is the one to tell
-  if (opened && std::filesystem::is_regular_file(path, ignored)) std::filesystem::remove(path, ignored);
+  stream.close();
+  return stream.good();
+}
+
+[[noreturn]] void fail_to_write(const std::filesystem::path& path, const std::string& reason) {
   throw std::runtime_error(fmt::format("{}: cannot be written: {}", path.string(), reason));
+}
+
+}  // namespace
+
+void write_text_file(const std::filesystem::path& path, const std::string& text) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  const bool exists = fs::exists(status);
+  if (exists && !fs::is_regular_file(status)) {  // a device or a pipe cannot be replaced
+    if (!overwrite(path, text)) fail_to_write(path, std::strerror(errno));
+    return;
+  }
+  const fs::path target = exists ? fs::canonical(path, error) : path;  // the file that a link points to
+  const fs::path whole = target.string() + ".partial";
+  if (!overwrite(whole, text)) {
+    const std::string reason = std::strerror(errno);
+    fs::remove(whole, error);
+    fail_to_write(path, reason);
+  }
+  if (exists) fs::permissions(whole, status.permissions(), error);
+  fs::rename(whole, target, error);
+  if (!error) return;
+  const std::string reason = error.message();
+  fs::remove(whole, error);
+  fail_to_write(path, reason);
 }
 
 }  // namespace paraplan

@@ -33,6 +33,9 @@ bool is_utf8(std::string_view text);
 // The text as a TOML basic string, in quotes.
 std::string quoted(const std::string& text);
 
+// A number as a TOML float that reads back as the same double: with a point, an exponent, or as inf or nan.
+std::string float_text(double value);
+
 // Product of sizes that are not negative; empty when it exceeds kMaxExactInteger.
 std::optional<int64_t> checked_product(std::initializer_list<int64_t> sizes);
 
@@ -42,7 +45,8 @@ bool file_exists(const std::filesystem::path& path);
 // Content of a file. Throws InputError when it cannot be read.
 std::string read_text_file(const std::filesystem::path& path);
 
-// Replaces a file. Throws std::runtime_error when it cannot be written; no part of the file is left then.
+// Replaces a file as a whole: whoever reads it finds the old text or the new one, also when the program is
+// interrupted. Throws std::runtime_error when it cannot be written; the old file, if any, is left as it was.
 void write_text_file(const std::filesystem::path& path, const std::string& text);
 
 }  // namespace paraplan

@@ -13,6 +13,9 @@
 namespace paraplan {
 namespace {
 
+// Keys that one message names at most; lists of tables have thousands.
+constexpr size_t kMostNamed = 20;
+
 const char* type_name(const toml::node& node) {
   switch (node.type()) {
     case toml::node_type::table:
@@ -51,6 +54,14 @@ std::string last_part(const std::string& key) {
   return key.substr(key.rfind('.') + 1);
 }
 
+// What a table or a list of tables holds under a part of a key; null when nothing.
+const toml::node* child_of(const toml::node& node, const std::string& part) {
+  if (const toml::table* table = node.as_table()) return table->get(part);
+  const toml::array* array = node.as_array();
+  const std::optional<int64_t> index = array ? parse_integer(part) : std::nullopt;
+  return index && *index >= 0 ? array->get(static_cast<size_t>(*index)) : nullptr;
+}
+
 toml::table parse(const std::filesystem::path& file) {
   const std::string content = read_text_file(file);
   try {
@@ -67,13 +78,13 @@ struct TomlReader::Document {
   std::string file;
   toml::table root;
   std::set<std::string> known;
+  std::set<std::string> lists;                               // known lists of tables
   std::vector<std::pair<std::string, std::string>> missing;  // key, what it should hold
 
   const toml::node* find(const std::string& key) const {
     const toml::node* node = &root;
     for (const std::string& part : split(key, '.')) {
-      const toml::table* table = node->as_table();
-      node = table ? table->get(part) : nullptr;
+      node = child_of(*node, part);
       if (!node) return nullptr;
     }
     return node;
@@ -94,7 +105,7 @@ struct TomlReader::Document {
   [[noreturn]] void fail_unknown(const std::string& key, int line) const {
     std::vector<std::string> elsewhere;
     for (const std::string& name : known) {
-      if (last_part(name) == last_part(key)) elsewhere.push_back(name);
+      if (last_part(name) == last_part(key) && elsewhere.size() < kMostNamed) elsewhere.push_back(name);
     }
     const std::vector<std::string> here = names_in(parent_of(key));
     std::string hint = did_you_mean(last_part(key), here);
@@ -116,7 +127,9 @@ struct TomlReader::Document {
       const std::string key = prefix.empty() ? name : prefix + "." + name;
       if (name.find('.') != std::string::npos) fail_unknown(key, line);  // a quoted key, no path
       const toml::table* inner = table.get(name)->as_table();
-      if (is_known_table(key)) {
+      if (lists.contains(key)) {
+        refuse_unknown(*table.get(name)->as_array(), key);
+      } else if (is_known_table(key)) {
         if (!inner)
           throw InputError(file, line, key,
                            std::string("must be a table, is ") + type_name(*table.get(name)));
@@ -126,10 +139,15 @@ struct TomlReader::Document {
       }
     }
   }
+
+  void refuse_unknown(const toml::array& tables, const std::string& key) const {
+    for (size_t i = 0; i < tables.size(); ++i)
+      refuse_unknown(*tables.get(i)->as_table(), fmt::format("{}.{}", key, i));
+  }
 };
 
 TomlReader::TomlReader(const std::filesystem::path& file)
-    : document_(std::make_unique<Document>(Document{file.string(), parse(file), {}, {}})) {}
+    : document_(std::make_unique<Document>(Document{file.string(), parse(file), {}, {}, {}})) {}
 
 TomlReader::~TomlReader() = default;
 
@@ -162,6 +180,14 @@ std::optional<double> TomlReader::find_number(const std::string& key, const Rang
       node->is_integer() ? static_cast<double>(node->as_integer()->get()) : node->as_floating_point()->get();
   if (!range.contains(value)) fail(key, fmt::format("must be {}, is {}", paraplan::to_string(range), value));
   return value;
+}
+
+double TomlReader::any_number(const std::string& key) {
+  document_->known.insert(key);
+  const toml::node* node = document_->find(key);
+  if (!node) note_missing(key, "a number");
+  if (node && !node->is_number()) fail(key, fmt::format("must be a number, is {}", type_name(*node)));
+  return node ? node->value<double>().value() : 0;
 }
 
 std::optional<bool> TomlReader::find_flag(const std::string& key) {
@@ -244,6 +270,19 @@ std::vector<int64_t> TomlReader::integers(const std::string& key, IntegerRange r
   return values;
 }
 
+size_t TomlReader::tables(const std::string& key) {
+  document_->known.insert(key);
+  const toml::node* node = document_->find(key);
+  if (!node) return 0;
+  const toml::array* array = node->as_array();
+  if (!array) fail(key, fmt::format("must be a list of tables, is {}", type_name(*node)));
+  for (const toml::node& item : *array) {
+    if (!item.is_table()) fail(key, fmt::format("must be a list of tables, an item is {}", type_name(item)));
+  }
+  document_->lists.insert(key);
+  return array->size();
+}
+
 bool TomlReader::has(const std::string& key) const {
   return document_->find(key) != nullptr;
 }
@@ -269,7 +308,10 @@ void TomlReader::finish() const {
   if (document_->missing.empty()) return;
   const auto& [key, expected] = document_->missing.front();
   std::vector<std::string> others;
-  for (size_t i = 1; i < document_->missing.size(); ++i) others.push_back(document_->missing[i].first);
+  const size_t named = std::min(document_->missing.size(), kMostNamed);
+  for (size_t i = 1; i < named; ++i) others.push_back(document_->missing[i].first);
+  if (named < document_->missing.size())
+    others.push_back(fmt::format("{} more", document_->missing.size() - named));
   const std::string more = others.empty() ? "" : fmt::format("; also missing: {}", comma_separated(others));
   throw InputError(file(), line(key), key, fmt::format("missing; must be {}{}", expected, more));
 }

@@ -18,10 +18,10 @@ struct IntegerRange {
   int64_t max = 0;
 };
 
-// Reads one TOML file key by key. Keys are dotted paths from the root ("device.memory_GiB"). Each getter
-// marks its key as known; a value of the wrong type or out of range is an InputError at once, a missing value
-// is reported by finish(), after unknown keys, because a misspelt key is both and the better message is the
-// first.
+// Reads one TOML file key by key. Keys are dotted paths from the root ("device.memory_GiB"); a number stands
+// for an item of a list of tables, counted from 0 ("stage.2.layers"). Each getter marks its key as known; a
+// value of the wrong type or out of range is an InputError at once, a missing value is reported by finish(),
+// after unknown keys, because a misspelt key is both and the better message is the first.
 class TomlReader {
  public:
   // Throws InputError when the file cannot be read or breaks TOML's syntax.
@@ -61,6 +61,13 @@ class TomlReader {
     for (const std::string& text : texts(key)) values.push_back(word_value<E>(key, text));
     return values;
   }
+
+  // Items of a list of tables, `[[key]]` or `key = [{ ... }, ...]`; 0 when the key is absent. Throws
+  // InputError for anything else.
+  size_t tables(const std::string& key);
+
+  // A required number that may also be inf or nan, as measured values are when a computation has diverged.
+  double any_number(const std::string& key);
 
   // True when the key is present, as a table or as a value. Does not mark it as known.
   bool has(const std::string& key) const;

@@ -8,6 +8,7 @@
 
 #include "costmodel/io/gemm_samples.h"
 #include "costmodel/io/node_pairs.h"
+#include "costmodel/io/op_samples.h"
 #include "costmodel/io/profile_fields.h"
 #include "costmodel/io/profiles.h"
 #include "costmodel/io/text.h"
@@ -72,6 +73,24 @@ class TomlWriter {
       add("calibration.leave_one_out_error", fmt::format("{}", *record->leave_one_out_error));
   }
 
+  void add(const std::optional<MeasuredOn>& measured) {
+    if (!measured) return;
+    add("measured_on.machine", quoted(measured->machine));
+    add("measured_on.libraries", quoted(measured->libraries));
+    add("measured_on.transport", quoted(measured->transport));
+    add("measured_on.date", quoted(measured->date));
+  }
+
+  // Writes the samples, if any, beside the profile `file`, and the key that names them.
+  template <class Sample>
+  void add_samples(const std::string& key, const std::vector<Sample>& samples,
+                   const std::filesystem::path& file, const std::string& ending) {
+    if (samples.empty()) return;
+    const std::string name = file.stem().string() + ending;
+    add(key, quoted(name));
+    write_text_file(file.parent_path() / name, to_tsv(samples));
+  }
+
   std::string text() const {
     std::string text = tables_.front().second;
     for (size_t i = 1; i < tables_.size(); ++i) {
@@ -90,17 +109,16 @@ void write_hardware(const HardwareProfile& profile, const std::filesystem::path&
   HardwareProfile copy = profile;  // fields point into a profile they could also change
   TomlWriter writer;
   if (!profile.description.empty()) writer.add("description", quoted(profile.description));
-  if (!profile.device.gemm_samples.empty()) {
-    const std::string samples_name = file.stem().string() + ".gemm.tsv";
-    writer.add("gemm_samples", quoted(samples_name));
-    write_text_file(file.parent_path() / samples_name, to_tsv(profile.device.gemm_samples));
-  }
+  writer.add_samples("gemm_samples", profile.device.gemm_samples, file, ".gemm.tsv");
+  writer.add_samples("op_samples", profile.device.op_samples, file, ".ops.tsv");
+  writer.add_samples("collective_samples", profile.node.samples, file, ".collectives.tsv");
   writer.add(profile_fields(copy));
   writer.add("node.devices", fmt::format("{}", profile.node.devices));
   std::vector<std::string> pairs;
   for (const LinkPair& pair : profile.node.pairs) pairs.push_back(quoted(to_string(pair)));
   if (!pairs.empty()) writer.add("node.pairs", fmt::format("[{}]", fmt::join(pairs, ", ")));
   writer.add(profile.calibration);
+  writer.add(profile.measured_on);
   write_text_file(file, writer.text());
 }
 

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+
+#include "costmodel/io/toml_reader.h"
+#include "costmodel/prediction.h"
+#include "costmodel/scenario.h"
+
+namespace paraplan {
+
+// Tables that plan files and run files have in common. The writers return TOML with the table's title; the
+// readers note what is missing for finish().
+
+// [cluster] with clock_hz and price_per_device_hour where they are set.
+std::string cluster_table(const Cluster& cluster);
+Cluster read_cluster_table(TomlReader& reader);
+
+// [layout] with every setting.
+std::string layout_table(const Layout& layout);
+Layout read_layout_table(TomlReader& reader);
+// Throws InputError for settings that contradict each other. To be called after finish().
+void refuse_contradictions(const TomlReader& reader, const Layout& layout);
+
+// [title] with seconds or bytes by category.
+std::string category_table(const std::string& title, const Breakdown& seconds);
+std::string category_table(const std::string& title, const MemoryUse& bytes);
+Breakdown read_breakdown_table(TomlReader& reader, const std::string& title);
+MemoryUse read_memory_table(TomlReader& reader, const std::string& title);
+
+// What times, parts of times and bytes in files may be. A part that is left when others are taken away may be
+// below 0 by rounding.
+inline constexpr Range kTimes{0, 1e9, false};
+inline constexpr Range kTimeParts{-1e9, 1e9, false};
+inline constexpr Range kBytes{0, 1e24, false};
+
+}  // namespace paraplan

@@ -1,0 +1,16 @@
+#include "executor/resident.h"
+
+#include <unistd.h>
+
+#include <fstream>
+
+namespace paraplan {
+
+double resident_bytes() {
+  std::ifstream statm("/proc/self/statm");
+  double pages = 0, resident = 0;
+  statm >> pages >> resident;
+  return resident * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace paraplan

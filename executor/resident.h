@@ -1,0 +1,8 @@
+#pragma once
+
+namespace paraplan {
+
+// Memory of this process that the system has given it, now; 0 where the system does not say.
+double resident_bytes();
+
+}  // namespace paraplan
