@@ -16,8 +16,11 @@ inline constexpr int kBadInput = 2;
 // Each adds one subcommand, whose parsing sets `chosen`.
 void add_plan(CLI::App& app, Command& chosen);
 void add_predict(CLI::App& app, Command& chosen);
+void add_compare(CLI::App& app, Command& chosen);
 void add_sweep(CLI::App& app, Command& chosen);
 void add_validate(CLI::App& app, Command& chosen);
 void add_calibrate(CLI::App& app, Command& chosen);
+void add_profile(CLI::App& app, Command& chosen);
+void add_run(CLI::App& app, Command& chosen);
 
 }  // namespace paraplan

@@ -2,24 +2,35 @@
 
 #include <cstdio>
 #include <exception>
+#include <string>
 
 #include "cli/commands.h"
 #include "costmodel/input_error.h"
+#include "executor/worlds.h"
+#include "kernels/backends.h"
 
 namespace paraplan {
 namespace {
+
+std::string version_text() {
+  return fmt::format("paraplan {}\nMPI: {}\nCPU matrix products: {}", PARAPLAN_VERSION,
+                     mpi_available() ? "yes" : "no", cpu_matrix_library());
+}
 
 // Parses the arguments into the command to run; --help and --version leave it empty.
 int parse(int argc, char** argv, Command& chosen) {
   CLI::App app{
       "Plans distributed transformer training: which parallel layout fits a cluster, and how fast it is."};
-  app.set_version_flag("--version", "paraplan " PARAPLAN_VERSION);
+  app.set_version_flag("--version", version_text());
   app.require_subcommand(1);
   add_plan(app, chosen);
   add_predict(app, chosen);
+  add_compare(app, chosen);
   add_sweep(app, chosen);
   add_validate(app, chosen);
   add_calibrate(app, chosen);
+  add_profile(app, chosen);
+  add_run(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -161,9 +161,11 @@ void context_attention(BlockBuilder& b, const ModelSpec& model, const Fusion& fu
   Op scatter = gather;
   scatter.kind = OpKind::reduce_scatter, scatter.derivative = Derivative::data;
   scatter.reads = {value(t.key_value_gradient)}, scatter.writes = {value(local.key_value_gradient)};
+  gather.attention_core = true;  // not kept, so a recomputed core needs it again
   b.forward(gather);
   b.backward(scatter);
   attention_core(b, model, fusion, shape, s, t);
+  gather.attention_core = false;
   gather.derivative = Derivative::data;
   b.backward(gather);
   b.transient(gather.bytes);

@@ -13,7 +13,7 @@
 namespace paraplan {
 
 struct OptimizerSettings {
-  double learning_rate = 1e-3, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
+  double learning_rate = 3e-4, beta1 = 0.9, beta2 = 0.95, epsilon = 1e-8;
   double weight_decay = 0.1;  // of matrices and embeddings
   double clip_norm = 1;       // largest norm of all gradients together
 };

@@ -10,6 +10,17 @@ namespace paraplan {
 // Keeps the order in which keys are added.
 using Json = nlohmann::ordered_json;
 
+// Every category with its value.
+template <class Category, class T, int N>
+Json by_category(const ByCategory<Category, T, N>& values) {
+  Json object = Json::object();
+  for (int i = 0; i < N; ++i) {
+    const auto category = static_cast<Category>(i);
+    object[to_string(category)] = values[category];
+  }
+  return object;
+}
+
 // Every setting of a layout, by its name in files.
 Json layout_object(const Layout& layout);
 

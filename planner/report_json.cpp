@@ -23,16 +23,6 @@ Json layout_object(const Layout& layout) {
 
 namespace {
 
-template <class Category, class T, int N>
-Json by_category(const ByCategory<Category, T, N>& values) {
-  Json object = Json::object();
-  for (int i = 0; i < N; ++i) {
-    const auto category = static_cast<Category>(i);
-    object[to_string(category)] = values[category];
-  }
-  return object;
-}
-
 Json stage_object(const StagePrediction& stage) {
   return {{"layers", stage.layers},       {"parameters", stage.parameters},
           {"forward_s", stage.forward_s}, {"backward_s", stage.backward_s},

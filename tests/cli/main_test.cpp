@@ -13,8 +13,9 @@ TEST(CommandLine, VersionAndHelpGoToStandardOutput) {
   const Outcome version = run_paraplan("--version");
   EXPECT_EQ(version.exit_code, 0);
   EXPECT_EQ(version.out.substr(0, 9), "paraplan ");
+  EXPECT_TRUE(contains(version.out, "\nMPI: "));
   EXPECT_EQ(version.err, "");
-  for (const char* command : {"", "plan", "predict", "sweep", "validate", "calibrate"}) {
+  for (const char* command : {"", "plan", "predict", "sweep", "validate", "calibrate", "run"}) {
     const Outcome help = run_paraplan(std::string(command) + " --help");
     EXPECT_EQ(help.exit_code, 0) << command;
     EXPECT_TRUE(contains(help.out, "Usage: ")) << command;

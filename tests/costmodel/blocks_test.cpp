@@ -134,7 +134,7 @@ TEST(LayerFlops, AreTwoPerWeightAndTokenForwardAndFourBackward) {
 double attention_flop(const std::vector<Op>& ops) {
   double flop = 0;
   for (const Op& op : ops)
-    if (op.kind == OpKind::attention_matmul)
+    if (op.kind == OpKind::attention_scores || op.kind == OpKind::attention_context)
       flop +=
           2 * op.batch * static_cast<double>(op.m) * static_cast<double>(op.n) * static_cast<double>(op.k);
   return flop;
@@ -154,7 +154,7 @@ TEST(LayerFlops, OfAttention) {
     return std::find_if(ops.begin(), ops.end(), [&](const Op& op) { return op.kind == kind; })->flop;
   };
   EXPECT_DOUBLE_EQ(flop(flash.forward, OpKind::flash_attention), full / 4);
-  EXPECT_DOUBLE_EQ(flop(flash.backward, OpKind::flash_attention_backward), 2.5 * full / 4);
+  EXPECT_DOUBLE_EQ(flop(flash.backward, OpKind::flash_attention), 2.5 * full / 4);
 }
 
 struct Collectives {

@@ -39,7 +39,7 @@ Device device() {
 
 Op gemm(int64_t m, int64_t n, int64_t k, double batch = 1) {
   return {
-      .kind = batch > 1 ? OpKind::attention_matmul : OpKind::gemm, .m = m, .n = n, .k = k, .batch = batch};
+      .kind = batch > 1 ? OpKind::attention_scores : OpKind::gemm, .m = m, .n = n, .k = k, .batch = batch};
 }
 
 double price_s(const Device& d, const Op& op, double clock_hz = 0) {
@@ -57,7 +57,8 @@ TEST(GemmPrice, GrowsWithEverySize) {
   for (int i = 0; i < 20000; ++i) {
     Op small = gemm(random_size(random), random_size(random), random_size(random));
     if (i % 2 == 0)
-      small.kind = OpKind::attention_matmul, small.batch = static_cast<double>(1 + random() % 64);
+      small.kind = i % 4 == 0 ? OpKind::attention_scores : OpKind::attention_context,
+      small.batch = static_cast<double>(1 + random() % 64);
     Op large = small;
     // By a little, to cross the edges of tiles and waves, or by much.
     int64_t& size = i % 3 == 0 ? large.m : i % 3 == 1 ? large.n : large.k;
@@ -73,7 +74,9 @@ TEST(GemmPrice, IsNeverBelowTheRoofline) {
   std::mt19937_64 random(8);
   for (int i = 0; i < 20000; ++i) {
     Op op = gemm(random_size(random), random_size(random), random_size(random));
-    if (i % 2 == 0) op.kind = OpKind::attention_matmul, op.batch = static_cast<double>(1 + random() % 64);
+    if (i % 2 == 0)
+      op.kind = i % 4 == 0 ? OpKind::attention_scores : OpKind::attention_context,
+      op.batch = static_cast<double>(1 + random() % 64);
     const auto m = static_cast<double>(op.m), n = static_cast<double>(op.n), k = static_cast<double>(op.k);
     const double seconds = kernels.price(op).seconds;
     EXPECT_GE(seconds, 2 * m * n * k * op.batch / kPeak);
@@ -145,7 +148,7 @@ TEST(KernelPrice, OfFlashAttentionIsTheSlowerOfFlopAndBytes) {
   const Device d = device();
   Op op{.kind = OpKind::flash_attention, .flop = 1e12, .bytes = 1e6};
   EXPECT_DOUBLE_EQ(price_s(d, op), 1e12 / (0.5 * kPeak));
-  op.kind = OpKind::flash_attention_backward;
+  op.derivative = Derivative::data;
   EXPECT_DOUBLE_EQ(price_s(d, op), 1e12 / (0.4 * kPeak));
   op.bytes = 1e12;
   EXPECT_DOUBLE_EQ(price_s(d, op), 1e12 / (0.8 * kBandwidth));

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
 namespace paraplan {
@@ -223,6 +224,84 @@ TEST(Send, OverAMeshTakesThePairsLinks) {
   EXPECT_DOUBLE_EQ(links.send_s(1e9, 2, 6, 1), 1e9 / kLink);
   EXPECT_DOUBLE_EQ(links.send_s(1e9, 0, 5, 1), 1e9 / 12e9);             // no link: over the host
   EXPECT_DOUBLE_EQ(links.send_s(1e9, 8, 8 + 4, 1), 1e9 / (2 * kLink));  // the same on the second node
+}
+
+// A node whose formula would give other times, with samples: a start of 10 us, then 1 GB/s.
+NodeLinks sampled_node() {
+  using enum CollectiveSample::Kind;
+  NodeLinks node = switched();
+  node.samples = {{all_gather, 4, 1000, 11e-6, 0},
+                  {all_gather, 4, 2000, 12e-6, 0},
+                  {all_gather, 4, 4000, 14e-6, 0},
+                  {send, 2, 1000, 3e-6, 0},
+                  {send, 2, 2000, 5e-6, 0}};
+  return node;
+}
+
+TEST(SampledCollective, HasTheMeasuredTime) {
+  const NodeLinks node = sampled_node();
+  const Network net = network();
+  const Links links(node, net, 8);
+  const GroupPlacement four{4, 4, 1, 1};
+  const Price measured = links.collective(OpKind::all_gather, 2000, four);
+  EXPECT_EQ(measured.seconds, 12e-6);
+  EXPECT_EQ(measured.origin, PriceOrigin::measured);
+  // Half-way in log-log: the geometric mean.
+  const Price between = links.collective(OpKind::all_gather, std::sqrt(1000 * 2000), four);
+  EXPECT_DOUBLE_EQ(between.seconds, std::sqrt(11e-6 * 12e-6));
+  EXPECT_EQ(between.origin, PriceOrigin::interpolated);
+  EXPECT_NEAR(links.collective_s(OpKind::all_gather, 1e6, four), 10e-6 + 1e-3, 1e-12);
+  EXPECT_NEAR(links.collective_s(OpKind::all_gather, 500, four), 10.5e-6, 1e-15);
+  EXPECT_NEAR(links.start_s(OpKind::all_gather, four), 10e-6, 1e-15);
+}
+
+TEST(SampledCollective, OfOtherRanksIsScaledFromTheNearest) {
+  const NodeLinks node = sampled_node();
+  const Network net = network();
+  const Links links(node, net, 8);
+  // 2 ranks: one step instead of three, half of the buffer instead of three quarters.
+  const Price two = links.collective(OpKind::all_gather, 2000, {2, 2, 1, 1});
+  EXPECT_NEAR(two.seconds, 10e-6 / 3 + 2e-6 * (1.0 / 2) / (3.0 / 4), 1e-15);
+  EXPECT_EQ(two.origin, PriceOrigin::interpolated);
+  EXPECT_NEAR(links.collective_s(OpKind::all_gather, 2000, {8, 8, 1, 1}),
+              10e-6 * 7 / 3 + 2e-6 * (7.0 / 8) / (3.0 / 4), 1e-15);
+}
+
+TEST(SampledCollective, LeavesTheRestToTheFormula) {
+  const NodeLinks node = sampled_node(), formula = switched();
+  const Network net = network();
+  const Links links(node, net, 8), without(formula, net, 8);
+  const GroupPlacement four{4, 4, 1, 1}, between_nodes{8, 4, 2, 1};
+  EXPECT_EQ(links.collective_s(OpKind::all_gather, 1e6, {}), 0);
+  EXPECT_EQ(links.collective_s(OpKind::all_reduce, 1e6, four),
+            without.collective_s(OpKind::all_reduce, 1e6, four));
+  EXPECT_EQ(links.collective_s(OpKind::all_gather, 1e6, between_nodes),
+            without.collective_s(OpKind::all_gather, 1e6, between_nodes));
+  EXPECT_EQ(links.start_s(OpKind::all_gather, between_nodes),
+            without.start_s(OpKind::all_gather, between_nodes));
+  EXPECT_EQ(links.send_s(1e6, 4, 8, 4), without.send_s(1e6, 4, 8, 4));
+}
+
+TEST(SampledCollective, NearestRanksAreNearestInRatio) {
+  NodeLinks node = sampled_node();
+  for (const CollectiveSample& s : sampled_node().samples)
+    node.samples.push_back({s.kind, 16, s.bytes, 100 * s.seconds, 0});
+  const Network net = network();
+  const Links links(node, net, 16);
+  const auto start_s = [&links](int64_t ranks) {
+    return links.start_s(OpKind::all_gather, {ranks, ranks, 1, 1});
+  };
+  EXPECT_NEAR(start_s(16), 1e-3, 1e-12);
+  EXPECT_NEAR(start_s(8), 1e-3 * 7 / 15, 1e-12);  // as far from 4 as from 16
+  EXPECT_NEAR(start_s(7), 10e-6 * 6 / 3, 1e-12);
+}
+
+TEST(SampledSend, IsThatOfTheSamples) {
+  const NodeLinks node = sampled_node();
+  const Network net = network();
+  const Links links(node, net, 8);
+  EXPECT_EQ(links.send_s(1000, 0, 4, 1), 3e-6);
+  EXPECT_NEAR(links.send_s(4000, 0, 4, 4), 9e-6, 1e-15);
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ void expect_one_to_one(int values) {
 
 TEST(Names, EveryValueHasOneNameAndBack) {
   expect_one_to_one<Provenance>(5);
-  expect_one_to_one<Precision>(3);
+  expect_one_to_one<Precision>(4);
+  expect_one_to_one<CollectiveSample::Kind>(4);
   expect_one_to_one<NodeTopology>(4);
   expect_one_to_one<Recompute>(4);
   expect_one_to_one<Offload>(3);

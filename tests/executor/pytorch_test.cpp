@@ -77,7 +77,9 @@ class PyTorch : public testing::TestWithParam<const char*> {
   Trained train_here(Precision precision) const {
     const Scenario scenario = scenario_of(golden_.at("model"), precision);
     const auto steps = static_cast<int64_t>(golden_.at("steps").size());
-    return train_on_threads(job_of(scenario, Layout{}, steps), ScriptText(scenario));
+    TrainingJob job = job_of(scenario, Layout{}, steps);
+    job.optimizer.learning_rate = 1e-3;  // the script's
+    return train_on_threads(job, ScriptText(scenario));
   }
   std::vector<double> column(const char* key) const {
     std::vector<double> values;

@@ -16,7 +16,12 @@ RankReport rank_report(int64_t rank, int64_t stage, double gemm_s, double bubble
   report.record.breakdown[TimeCategory::gemm] = gemm_s;
   report.record.breakdown[TimeCategory::bubble] = bubble_s;
   report.record.memory[MemoryCategory::parameters] = parameter_bytes;
-  report.ops = {{.block = "layer", .pass = "forward", .name = "ffn.up", .calls = rank, .seconds = gemm_s}};
+  report.ops = {{.block = "layer",
+                 .pass = "forward",
+                 .name = "ffn.up",
+                 .kind = "gemm",
+                 .calls = rank,
+                 .seconds = gemm_s}};
   report.timeline.events = {{.stage = stage, .name = "forward", .start_s = 0, .end_s = gemm_s}};
   report.timeline.end_s = gemm_s;
   return report;

@@ -3,17 +3,24 @@
 #   costmodel     standard library, fmt, costmodel/ without costmodel/io/
 #   costmodel/io  the same, costmodel/io/ and toml++
 #   planner       costmodel/ and planner/ of the project, any library but those that parse input (toml++, CLI11)
+#   kernels       standard library, fmt, Eigen, the BLAS's C interface, kernels/
+#   executor      standard library, fmt, headers of POSIX, costmodel/ with costmodel/io/, kernels/, executor/
+#   executor/mpi_world.cpp  the same and MPI
 #   cli           anything of the project, any library
 # Files of the project are included from its root, in quotes; libraries in angle brackets.
 source "$(dirname "${BASH_SOURCE[0]}")/files.sh" "$1"
 
 allowed() {  # FILE: a regular expression for what it may include
   local standard='<[a-z_]+>' fmt='<fmt/[a-z]+\.h>'
+  local posix='<(unistd|fcntl|sys/[a-z]+)\.h>' executor='"(costmodel|kernels|executor)/.+"'
   case $1 in
     costmodel/io/*) echo "$standard|$fmt|<toml\+\+/toml\.h>|\"costmodel/.+\"" ;;
     costmodel/*) echo "$standard|$fmt|\"costmodel/[^/]+\"" ;;
     planner/*) echo "$standard|$fmt|<(nlohmann|Eigen)/.+>|\"(costmodel|planner)/.+\"" ;;
-    cli/*) echo "<.+>|\"(costmodel|planner|cli)/.+\"" ;;
+    kernels/*) echo "$standard|$fmt|<Eigen/[A-Za-z]+>|<cblas\.h>|\"kernels/.+\"" ;;
+    executor/mpi_world.cpp) echo "$standard|$fmt|$posix|<mpi\.h>|$executor" ;;
+    executor/*) echo "$standard|$fmt|$posix|$executor" ;;
+    cli/*) echo "<.+>|\"(costmodel|planner|kernels|executor|cli)/.+\"" ;;
   esac
 }
 
@@ -24,6 +31,6 @@ while read -r file; do
     included=$(sed -E 's/^ *# *include *//; s| *//.*||' <<<"$text")
     [[ $included =~ ^($(allowed "$file"))$ ]] || fail "$file:$line: may not include $included"
   done < <(grep -nE '^ *# *include' "$file" || true)
-done < <(project_files -path './costmodel/*.h' -o -path './costmodel/*.cpp' -o -path './planner/*.h' \
-  -o -path './planner/*.cpp' -o -path './cli/*.h' -o -path './cli/*.cpp')
+done < <(project_files \( -name '*.h' -o -name '*.cpp' \) \
+  \( -path './costmodel/*' -o -path './planner/*' -o -path './kernels/*' -o -path './executor/*' -o -path './cli/*' \))
 finish "$count"

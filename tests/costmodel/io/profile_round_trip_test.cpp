@@ -60,6 +60,27 @@ TEST_F(ProfileRoundTrip, Hardware) {
             (std::vector<GemmSample>{{Precision::bf16, 1, 2, 3, 4, 1.1e-5, "x, y"}}));
 }
 
+TEST_F(ProfileRoundTrip, MeasuredSamples) {
+  HardwareProfile profile = load_hardware(folder_.write("p.toml", hardware_text()));
+  profile.device.op_samples = {
+      {Precision::fp64, OpKind::gemm, Derivative::weight, 64, 128, 256, 1, 0, false, 4, 1.0 / 3, 0.1},
+      {Precision::bf16, OpKind::dropout, Derivative::none, 0, 0, 0, 1, 1e9 / 7, true, 1, 2e-5, 0}};
+  profile.node.samples = {{CollectiveSample::Kind::send, 2, 4096, 1e-6 / 3, 0.25}};
+  profile.measured_on = {"a \"quoted\" processor, 2 cores", "BLAS 1.2", "threads", "2024-02-29T12:00:00Z"};
+  write_hardware(profile, folder_.path() / "q.toml");
+  const HardwareProfile copy = load_hardware(folder_.path() / "q.toml");
+  EXPECT_EQ(copy.device.op_samples, profile.device.op_samples);
+  EXPECT_EQ(copy.node.samples, profile.node.samples);
+  EXPECT_EQ(copy.measured_on, profile.measured_on);
+}
+
+TEST_F(ProfileRoundTrip, NoSampleFilesWithoutSamples) {
+  write_hardware(load_hardware(folder_.write("p.toml", hardware_text())), folder_.path() / "q.toml");
+  EXPECT_FALSE(file_exists(folder_.path() / "q.ops.tsv"));
+  EXPECT_FALSE(file_exists(folder_.path() / "q.collectives.tsv"));
+  EXPECT_EQ(load_hardware(folder_.path() / "q.toml").measured_on, std::nullopt);
+}
+
 TEST_F(ProfileRoundTrip, Network) {
   expect_round_trip(network_text(), load_network, write_network);
 }

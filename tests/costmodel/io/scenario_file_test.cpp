@@ -160,7 +160,7 @@ TEST_F(ScenarioFile, RefusesKeysAndValuesOfTheWrongKind) {
   EXPECT_EQ(error_of("nodes = 4", "nodes = 4.5"),
             "jobs/a.toml:6: cluster.nodes: must be an integer from 1 to 2^40, is a number with a fraction");
   EXPECT_EQ(error_of("\"fp16\"", "\"fp8\""),
-            "jobs/a.toml:11: training.precision: \"fp8\" is none of fp16, bf16, fp32");
+            "jobs/a.toml:11: training.precision: \"fp8\" is none of fp16, bf16, fp32, fp64");
   EXPECT_EQ(error_of(scenario_text() + "[search]\nrecompute = \"full\"\n"),
             "jobs/a.toml:13: search.recompute: must be a list of at least one value, like [\"a string\"]; "
             "leave the "

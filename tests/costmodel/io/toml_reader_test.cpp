@@ -102,5 +102,40 @@ TEST_F(TomlReaderTest, MissingKeysStandAtTheirTable) {
   EXPECT_EQ(error, "a.toml:3: table.c: missing; must be an integer from 1 to 9");
 }
 
+TEST_F(TomlReaderTest, ReadsListsOfTables) {
+  TomlReader reader = reader_of(
+      "empty = []\nrow = [{ a = 1 }, { a = 2 }]\n[[part]]\nb = 3\n[part.in]\nc = 4\n[[part]]\nb = nan\n");
+  EXPECT_EQ(reader.tables("none"), 0U);
+  EXPECT_EQ(reader.tables("empty"), 0U);
+  EXPECT_EQ(reader.tables("row"), 2U);
+  EXPECT_EQ(reader.integer("row.0.a", kSmall), 1);
+  EXPECT_EQ(reader.integer("row.1.a", kSmall), 2);
+  EXPECT_EQ(reader.tables("part"), 2U);
+  EXPECT_EQ(reader.any_number("part.0.b"), 3);
+  EXPECT_EQ(reader.integer("part.0.in.c", kSmall), 4);
+  EXPECT_TRUE(std::isnan(reader.any_number("part.1.b")));
+  EXPECT_NO_THROW(reader.finish());
+}
+
+TEST_F(TomlReaderTest, RefusesListsThatHoldOtherThings) {
+  const auto error_in = [&](const std::string& text) {
+    return folder_.error_of([&] {
+      TomlReader reader = reader_of(text);
+      const size_t rows = reader.tables("row");
+      for (size_t i = 0; i < rows; ++i) reader.integer("row." + std::to_string(i) + ".a", kSmall);
+      reader.finish();
+    });
+  };
+  EXPECT_EQ(error_in("row = 1\n"), "a.toml:1: row: must be a list of tables, is an integer");
+  EXPECT_EQ(error_in("row = [{ a = 1 }, 2]\n"),
+            "a.toml:1: row: must be a list of tables, an item is an integer");
+  EXPECT_EQ(error_in("[row]\na = 1\n"), "a.toml:1: row: must be a list of tables, is a table");
+  EXPECT_EQ(error_in("[[row]]\na = 1\n[[row]]\na = 0\n"),
+            "a.toml:4: row.1.a: must be an integer from 1 to 9, is 0");
+  EXPECT_EQ(error_in("[[row]]\na = 1\n[[row]]\n"),
+            "a.toml:3: row.1.a: missing; must be an integer from 1 to 9");
+  EXPECT_EQ(error_in("[[row]]\na = 1\nab = 1\n").substr(0, 35), "a.toml:3: row.0.ab: unknown key; di");
+}
+
 }  // namespace
 }  // namespace paraplan

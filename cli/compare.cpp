@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <string>
+
+#include "cli/commands.h"
+#include "costmodel/cost_model.h"
+#include "costmodel/input_error.h"
+#include "costmodel/io/plan_file.h"
+#include "costmodel/io/run_file.h"
+#include "costmodel/io/scenario_file.h"
+#include "planner/comparison.h"
+#include "planner/comparison_report.h"
+#include "planner/digest.h"
+
+namespace paraplan {
+namespace {
+
+constexpr int64_t kMostShown = 1'000'000;
+
+struct CompareOptions {
+  std::string plan, run;
+  bool json = false;
+  int64_t ops = 15;
+};
+
+Prediction predict_plan(CostModel& model, const PlanFile& plan, const std::string& plan_path) {
+  const PredictionResult result = model.predict(plan.layout);
+  if (const auto* infeasible = std::get_if<Infeasible>(&result)) {
+    throw InputError(
+        plan_path, 0, "layout",
+        fmt::format("{}: {} ({})", to_string(plan.layout), infeasible->rule, infeasible->detail));
+  }
+  return std::get<Prediction>(result);
+}
+
+// What a reader of the comparison must know beforehand.
+void warn(const CompareOptions& options, const PlanFile& plan, const Prediction& prediction,
+          const RunRecord& run) {
+  constexpr double kRounding = 1e-9;
+  if (!run.complete) {
+    fmt::print(stderr, "paraplan: {}: the run was interrupted after {} steps\n", options.run,
+               run.steps.size());
+  }
+  if (std::abs(prediction.iteration_time_s - plan.iteration_time_s) > kRounding * plan.iteration_time_s) {
+    fmt::print(
+        stderr,
+        "paraplan: {}: predicts {} s per step, this version of the program {} s; the latter is compared\n",
+        options.plan, plan.iteration_time_s, prediction.iteration_time_s);
+  }
+}
+
+int run_compare(const CompareOptions& options) {
+  const PlanFile plan = load_plan(options.plan);
+  const RunRecord run = load_run(options.run);
+  Scenario scenario = load_scenario(plan.scenario_file);
+  scenario.cluster = plan.cluster;
+  refuse_mismatch(scenario_digest(scenario), plan, options.plan, run, options.run);
+
+  CostModel model(scenario);
+  const Prediction prediction = predict_plan(model, plan, options.plan);
+  warn(options, plan, prediction, run);
+  const Comparison comparison = compare(prediction, model.op_times(plan.layout), run);
+  fmt::print("{}", options.json ? comparison_json(comparison, run)
+                                : comparison_report(comparison, run, static_cast<size_t>(options.ops)));
+  return kDone;
+}
+
+}  // namespace
+
+void add_compare(CLI::App& app, Command& chosen) {
+  const auto options = std::make_shared<CompareOptions>();
+  CLI::App* command = app.add_subcommand("compare", "Hold a run against its prediction, op by op");
+  command->add_option("PLAN", options->plan, "Plan file, of plan --out")->required()->type_name("PLAN");
+  command->add_option("RUN", options->run, "Run file, of run --out")->required()->type_name("RUN");
+  command->add_flag("--json", options->json, "Print JSON, with all ops");
+  command->add_option("--ops", options->ops, "Ops to show; 0 for all")
+      ->check(CLI::Range(int64_t{0}, kMostShown))
+      ->capture_default_str();
+  command->callback([options, &chosen] { chosen = [options] { return run_compare(*options); }; });
+}
+
+}  // namespace paraplan

@@ -1,0 +1,174 @@
+#include "cli/run_setup.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <stdexcept>
+
+#include "costmodel/cost_model.h"
+#include "costmodel/input_error.h"
+#include "costmodel/io/layout_text.h"
+#include "costmodel/io/plan_file.h"
+#include "costmodel/io/scenario_file.h"
+#include "costmodel/io/toml_reader.h"
+#include "executor/program.h"
+#include "kernels/backends.h"
+#include "planner/digest.h"
+#include "planner/search.h"
+#include "planner/table.h"
+
+namespace paraplan {
+namespace {
+
+constexpr const char* kCommandLine = "command line";
+
+// A scenario has neither.
+bool is_plan(const std::string& file) {
+  const TomlReader reader(file);
+  return reader.has("digest") || reader.has("layout");
+}
+
+void take_plan(const RunOptions& options, RunSetup& setup) {
+  if (!options.layout.empty())
+    throw InputError(
+        kCommandLine, 0, "--layout",
+        fmt::format("{} is a plan and has its layout; give its scenario to run another one", options.input));
+  const PlanFile plan = load_plan(options.input);
+  setup.job.scenario = load_scenario(plan.scenario_file);
+  setup.job.scenario.cluster = plan.cluster;
+  setup.job.layout = plan.layout;
+  setup.digest = scenario_digest(setup.job.scenario);
+  if (setup.digest != plan.digest)
+    throw InputError(
+        options.input, 0, "digest",
+        fmt::format("the scenario has changed since the plan was made: the plan is of {}, {} with "
+                    "its model and profiles is now {}; make the plan again with `paraplan plan`",
+                    plan.digest, plan.scenario_file, setup.digest));
+}
+
+void take_scenario(const RunOptions& options, RunSetup& setup) {
+  setup.job.scenario = load_scenario(options.input);
+  if (options.layout.empty())
+    throw InputError(kCommandLine, 0, "--layout",
+                     fmt::format("{} is a scenario and needs a layout, such as data=1,tensor=1,pipeline=1; a "
+                                 "file of `paraplan plan --out` has its own",
+                                 options.input));
+  setup.job.layout = parse_layout(options.layout, kCommandLine);
+  setup.digest = scenario_digest(setup.job.scenario);
+}
+
+void check_device(const std::string& device) {
+  try {
+    make_backend(device, ElementType::fp32);
+  } catch (const std::invalid_argument& error) {
+    throw InputError(kCommandLine, 0, "--device", error.what());
+  }
+}
+
+void check_ranks(const RunOptions& options, const Layout& layout, int64_t launched_ranks) {
+  const int64_t needed = layout.devices();
+  if (options.ranks && *options.ranks != needed)
+    throw InputError(
+        kCommandLine, 0, "--ranks",
+        fmt::format("the layout {} runs on {} ranks, not {}", to_string(layout), needed, *options.ranks));
+  if (launched_ranks > 0 && launched_ranks != needed)
+    throw InputError(kCommandLine, 0, "",
+                     fmt::format("the layout {} runs on {} ranks, the launcher has started {}; start it with "
+                                 "mpirun -n {}",
+                                 to_string(layout), needed, launched_ranks, needed));
+}
+
+void check_folder(const std::string& file, const char* option) {
+  if (file.empty()) return;
+  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
+  if (!folder.empty() && !std::filesystem::is_directory(folder))
+    throw InputError(kCommandLine, 0, option, fmt::format("there is no folder {}", folder.string()));
+}
+
+std::string memory_list(const MemoryUse& memory) {
+  std::string text;
+  for (int i = 0; i < kMemoryCategories; ++i) {
+    const auto category = static_cast<MemoryCategory>(i);
+    if (memory[category] == 0) continue;
+    text +=
+        fmt::format("{}{} {}", text.empty() ? "" : ", ", to_string(category), format_bytes(memory[category]));
+  }
+  return text;
+}
+
+Prediction predict(const RunOptions& options, const TrainingJob& job) {
+  const PredictionResult result = CostModel(job.scenario).predict(job.layout);
+  if (const auto* infeasible = std::get_if<Infeasible>(&result)) {
+    const std::string text =
+        fmt::format("{}: {} ({})", to_string(job.layout), infeasible->rule, infeasible->detail);
+    if (options.layout.empty()) throw InputError(options.input, 0, "layout", text);
+    throw InputError(kCommandLine, 0, "--layout", text);
+  }
+  const Prediction& prediction = std::get<Prediction>(result);
+  if (const auto lack = memory_lack(job.scenario, prediction))
+    throw std::runtime_error(
+        fmt::format("{} {}: lacks {}; the fullest rank needs {} of {} ({})", to_string(job.layout),
+                    lack->reason, format_bytes(lack->bytes), format_bytes(prediction.device_memory_bytes),
+                    format_bytes(prediction.available_memory_bytes), memory_list(prediction.memory)));
+  return prediction;
+}
+
+std::unique_ptr<SampleSource> training_data(const RunOptions& options, const Scenario& scenario) {
+  if (!options.data.empty())
+    return token_file(options.data, scenario.model, scenario.seq_length, scenario.global_batch);
+  try {
+    return synthetic_text(scenario.model, scenario.seq_length, scenario.global_batch);
+  } catch (const std::invalid_argument& error) {
+    throw InputError(scenario.path, 0, "model", error.what());
+  }
+}
+
+}  // namespace
+
+RunSetup set_up_run(const RunOptions& options, int64_t launched_ranks) {
+  check_device(options.device);
+  check_folder(options.out, "--out");
+  check_folder(options.trace, "--trace");
+  RunSetup setup;
+  is_plan(options.input) ? take_plan(options, setup) : take_scenario(options, setup);
+  TrainingJob& job = setup.job;
+  setup.prediction = predict(options, job);
+  check_ranks(options, job.layout, launched_ranks);
+  const Program checked(job.scenario, job.layout);
+  job.device = options.device;
+  job.warmup_steps = options.warmup_steps;
+  job.steps = options.steps;
+  job.memory_limit_bytes = job.scenario.hardware.device.memory_bytes;
+  job.trace = !options.trace.empty();
+  setup.samples = training_data(options, job.scenario);
+  return setup;
+}
+
+std::vector<std::string> run_warnings(const RunSetup& setup, const std::string& machine, unsigned cores,
+                                      const std::string& transport) {
+  std::vector<std::string> warnings;
+  const HardwareProfile& hardware = setup.job.scenario.hardware;
+  const std::optional<MeasuredOn>& measured_on = hardware.measured_on;
+  if (!measured_on) {
+    warnings.push_back(
+        fmt::format("the hardware profile \"{}\" holds no measurements, so predicted times are not those of "
+                    "this machine; `paraplan profile` measures it",
+                    hardware.name));
+  } else if (measured_on->machine != machine) {
+    warnings.push_back(
+        fmt::format("the hardware profile \"{}\" was measured on another machine: {}; this is {}",
+                    hardware.name, measured_on->machine, machine));
+  } else if (measured_on->transport != transport) {
+    warnings.push_back(
+        fmt::format("the collectives of the hardware profile \"{}\" were measured over {}; this "
+                    "run communicates over {}",
+                    hardware.name, measured_on->transport, transport));
+  }
+  const int64_t ranks = setup.job.layout.devices() / setup.job.scenario.cluster.nodes;
+  if (ranks > int64_t{cores})
+    warnings.push_back(
+        fmt::format("{} ranks of a node share {} cores; predictions give each rank its own", ranks, cores));
+  return warnings;
+}
+
+}  // namespace paraplan

@@ -1,0 +1,169 @@
+#include "executor/bench/op_bench.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include "executor/bench/bench_group.h"
+#include "executor/bench/measurement.h"
+#include "executor/launcher.h"
+#include "executor/program.h"
+#include "executor/step_clock.h"
+#include "kernels/backends.h"
+
+namespace paraplan {
+namespace {
+
+constexpr double kCacheBytes = 64e6;  // layers beyond this much find the caches full of other data
+
+using OpKey = std::tuple<OpKind, Derivative, int64_t, int64_t, int64_t, double, double, bool>;
+
+OpKey key_of(const Op& op) {
+  return {op.kind, op.derivative, op.m, op.n, op.k, op.batch, op.bytes, op.random_numbers > 0};
+}
+
+// One block with memory for everything a micro-batch keeps and for its weights.
+struct Rig {
+  const BlockProgram* program = nullptr;
+  std::vector<Buffer> buffers;
+  Frame frame;
+};
+
+// Walks the blocks of a model on one rank, without communication.
+class BlockBench {
+ public:
+  BlockBench(World& world, const Scenario& scenario, const Layout& layout)
+      : program_(scenario, layout),
+        backend_(make_backend("cpu", program_.element_type())),
+        pool_(*backend_, 0),
+        launcher_({program_.model(), program_.shape(), program_.global_batch(), 1}, {}, nullptr, *backend_),
+        all_(group_of_all(world)) {
+    add({BlockKind::embedding, 0});
+    const BlockProgram& layer = program_.of({BlockKind::layer, 1});
+    const double bytes = 8 * layer.block.parameters() + layer.block.saved_bytes();
+    const auto copies = std::clamp<int64_t>(std::llround(kCacheBytes / bytes), 1, program_.model().layers);
+    for (int64_t i = 0; i < copies; ++i) add({BlockKind::layer, 1 + i});
+    add({BlockKind::head, 1 + program_.model().layers});
+  }
+
+  void run(double budget_s) {
+    walk_all(false);  // memory is touched, libraries load their kernels
+    StopRule rule(budget_s);
+    bool stop = false;
+    do {
+      const double start = now_s();
+      walk_all(true);
+      stop = any_stops(all_.get(), !rule.go_on(now_s() - start));
+    } while (!stop);
+  }
+
+  std::vector<OpSample> samples(Precision precision, int64_t ranks) const {
+    std::vector<OpSample> result;
+    for (const auto& [key, seconds] : seconds_) {
+      const Measurement m = summarize(seconds);
+      OpSample s{.precision = precision, .ranks = ranks, .seconds = m.seconds, .noise = m.noise};
+      std::tie(s.kind, s.derivative, s.m, s.n, s.k, s.batch, s.bytes, s.random) = key;
+      result.push_back(s);
+    }
+    return result;
+  }
+
+ private:
+  void add(const BlockPlace& place) {
+    const BlockProgram& program = program_.of(place);
+    Rig rig{&program, {}, Frame(program.block, program_.element_type())};
+    const auto buffer = [&](double bytes, double value) {
+      rig.buffers.push_back(pool_.allocate(static_cast<size_t>(bytes), MemoryCategory::activations));
+      const int64_t elements = static_cast<int64_t>(bytes) / size_of(program_.element_type());
+      fill(rig.buffers.back().data(), elements, value);
+      return rig.buffers.back().data();
+    };
+    const auto tensor = [&](TensorId t) {
+      const Tensor& shape = program.block.tensors[static_cast<size_t>(t)];
+      const bool indices = t == program.block.tokens || t == program.block.targets;
+      void* data = buffer(shape.bytes(), indices ? 0 : 1);
+      if (indices) fill_tokens(static_cast<int64_t*>(data), shape.rows);
+      rig.frame.bind({Operand::Kind::value, t}, data);
+    };
+    for (TensorId t : program.saved) tensor(t);
+    // A block writes where the next one reads.
+    if (!rigs_.empty())
+      rigs_.back().frame.bind({Operand::Kind::value, rigs_.back().program->block.output},
+                              rig.frame.data({Operand::Kind::value, program.block.input}));
+    const auto element = static_cast<double>(size_of(program_.element_type()));
+    for (const Weight& w : program.block.weights) {
+      const auto matrix = [&](double value) {
+        return Matrix{buffer(w.elements * element, value), w.rows, w.columns, w.columns};
+      };
+      rig.frame.weights.push_back(matrix(0.05));
+      rig.frame.weight_gradients.push_back(matrix(0));
+    }
+    rigs_.push_back(std::move(rig));
+  }
+
+  // Varied numbers: processors are faster on zeros.
+  void fill(void* data, int64_t elements, double scale) {
+    backend_->fill(0, {data, 1, elements, elements});
+    if (scale == 0 || program_.element_type() != ElementType::fp32) return;
+    auto* values = static_cast<float*>(data);
+    for (int64_t i = 0; i < elements; ++i)
+      values[i] = static_cast<float>(scale * std::sin(1.0 + static_cast<double>(i % 8191)));
+  }
+
+  // Two classes for BERT's sentence labels, which stand last.
+  void fill_tokens(int64_t* tokens, int64_t count) const {
+    const int64_t classes = program_.shape().micro_batch;
+    for (int64_t i = 0; i < count; ++i)
+      tokens[i] = i * 7919 % (i + classes < count ? program_.model().vocab : 2);
+  }
+
+  void walk_all(bool record) {
+    if (all_) all_->barrier();
+    for (Rig& rig : rigs_) walk(rig, Walk::forward, record);
+    Buffer gradient;
+    for (size_t i = rigs_.size(); i-- > 0;) {
+      const Block& block = rigs_[i].program->block;
+      if (block.output >= 0) rigs_[i].frame.own({Operand::Kind::gradient, block.output}, std::move(gradient));
+      walk(rigs_[i], Walk::backward, record);
+      if (block.input >= 0) gradient = rigs_[i].frame.release({Operand::Kind::gradient, block.input});
+    }
+  }
+
+  void walk(Rig& rig, Walk which, bool record) {
+    const Block& block = rig.program->block;
+    const Lifetimes& lifetimes = rig.program->walk(which);
+    const std::vector<Op>& ops = which == Walk::backward ? block.backward : block.forward;
+    for (size_t i = 0; i < ops.size(); ++i) {
+      for (const Operand& operand : lifetimes.born[i]) own(rig, operand);
+      const double start = now_s();
+      launcher_.launch(ops[i], rig.frame, {});
+      if (record && !is_collective(ops[i].kind)) seconds_[key_of(ops[i])].push_back(now_s() - start);
+      for (const Operand& operand : lifetimes.dead[i]) rig.frame.release(operand);
+    }
+  }
+
+  void own(Rig& rig, const Operand& operand) {
+    const auto bytes = static_cast<size_t>(bytes_of(rig.program->block, operand));
+    rig.frame.own(operand, pool_.allocate(bytes, MemoryCategory::temporary));
+  }
+
+  Program program_;
+  std::unique_ptr<Backend> backend_;
+  MemoryPool pool_;
+  Launcher launcher_;
+  std::unique_ptr<Communicator> all_;
+  std::vector<Rig> rigs_;
+  std::map<OpKey, std::vector<double>> seconds_;
+};
+
+}  // namespace
+
+std::vector<OpSample> measure_ops(World& world, const Scenario& scenario, const Layout& layout,
+                                  double budget_s) {
+  BlockBench bench(world, scenario, layout);
+  bench.run(budget_s);
+  return world.rank() == 0 ? bench.samples(scenario.precision, world.size()) : std::vector<OpSample>{};
+}
+
+}  // namespace paraplan

@@ -1,0 +1,138 @@
+#include "executor/bench/profile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <tuple>
+
+#include "executor/bench/bench_group.h"
+#include "executor/step_clock.h"
+
+namespace paraplan {
+namespace {
+
+using SampleKey = std::tuple<OpKind, Derivative, int64_t, int64_t, int64_t, double, double, bool, int64_t>;
+
+SampleKey key_of(const OpSample& s) {
+  return {s.kind, s.derivative, s.m, s.n, s.k, s.batch, s.bytes, s.random, s.ranks};
+}
+
+SampleKey key_of(const Op& op, int64_t ranks) {
+  return {op.kind, op.derivative, op.m, op.n, op.k, op.batch, op.bytes, op.random_numbers > 0, ranks};
+}
+
+std::set<SampleKey> keys_of(const std::vector<OpSample>& samples) {
+  std::set<SampleKey> keys;
+  for (const OpSample& s : samples) keys.insert(key_of(s));
+  return keys;
+}
+
+// Ops of a job that a sample can stand for.
+std::vector<Op> ops_of(const ShapeJob& job) {
+  const ModelBlocks blocks = model_blocks(job.scenario, job.layout);
+  std::vector<Op> ops;
+  for (const Block* block : {&blocks.embedding, &blocks.layer, &blocks.head})
+    for (const auto* list : {&block->forward, &block->backward})
+      for (const Op& op : *list)
+        if (!is_collective(op.kind)) ops.push_back(op);
+  return ops;
+}
+
+double parameters_of(const ShapeJob& job) {
+  const ModelBlocks blocks = model_blocks(job.scenario, job.layout);
+  return blocks.embedding.parameters() + blocks.head.parameters() +
+         static_cast<double>(job.scenario.model.layers) * blocks.layer.parameters();
+}
+
+std::string describe(const Op& op) {
+  const std::string what = fmt::format("{} {}", op.name, to_string(op.kind));
+  if (op.m > 0) return fmt::format("{} {} x {} x {}", what, op.m, op.n, op.k);
+  return fmt::format("{} {:.0f} bytes", what, op.bytes);
+}
+
+}  // namespace
+
+std::vector<ShapeJob> missing(const std::vector<ShapeJob>& jobs, const std::vector<OpSample>& samples) {
+  std::set<SampleKey> known = keys_of(samples);
+  std::vector<ShapeJob> needed;
+  for (const ShapeJob& job : jobs) {
+    bool is_new = false;
+    for (const Op& op : ops_of(job)) is_new = known.insert(key_of(op, job.layout.devices())).second || is_new;
+    if (is_new) needed.push_back(job);
+  }
+  return needed;
+}
+
+std::vector<std::string> missing_shapes(const ShapeJob& job, const std::vector<OpSample>& samples) {
+  std::set<SampleKey> known = keys_of(samples);
+  std::vector<std::string> shapes;
+  for (const Op& op : ops_of(job))
+    if (known.insert(key_of(op, job.layout.devices())).second) shapes.push_back(describe(op));
+  return shapes;
+}
+
+RanksProfile measure(World& world, const std::vector<ShapeJob>& jobs, double budget_s,
+                     const std::function<void(int64_t done, int64_t total)>& progress) {
+  constexpr double kLinkShare = 0.15, kOptimizerShare = 0.1;
+  RanksProfile result;
+  result.ranks = world.size();
+  const auto all = group_of_all(world);
+  const double start = now_s();
+  const auto total = static_cast<int64_t>(jobs.size()) + 2;
+  const auto show = [&](int64_t done) {
+    if (world.rank() == 0) progress(done, total);
+  };
+  double parameters = 0, largest_bytes = 1 << 20;
+  for (const ShapeJob& job : jobs) parameters = std::max(parameters, parameters_of(job));
+  largest_bytes = std::max(largest_bytes, 4 * parameters);
+  show(0);
+  result.rates = measure_rates(world);
+  result.collectives = measure_collectives(world, largest_bytes, kLinkShare * budget_s);
+  show(1);
+  result.ops = measure_optimizer(world, parameters, kOptimizerShare * budget_s);
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    show(static_cast<int64_t>(i) + 2);
+    const double left_s = budget_s - (now_s() - start);
+    if (any_stops(all.get(), i > 0 && left_s < 0)) {
+      result.left_out.push_back(to_string(jobs[i].layout));
+      continue;
+    }
+    const double share_s = std::max(0.0, left_s) / static_cast<double>(jobs.size() - i);
+    for (const OpSample& s : measure_ops(world, jobs[i].scenario, jobs[i].layout, share_s))
+      result.ops.push_back(s);
+  }
+  show(total);
+  return result;
+}
+
+std::vector<ShapeJob> general_jobs(int64_t ranks, const SoftwareProfile& software) {
+  std::vector<ShapeJob> jobs;
+  for (const Family family : {Family::gpt, Family::llama}) {
+    for (const int64_t hidden : {128, 256, 512}) {
+      for (const int64_t micro_batch : {1, 4}) {
+        ShapeJob job;
+        job.scenario.name = "general";
+        job.scenario.software = software;
+        job.scenario.precision = Precision::fp32;
+        job.scenario.model = {.name = "general",
+                              .family = family,
+                              .layers = 4,
+                              .hidden = hidden,
+                              .heads = 8,
+                              .kv_heads = 8,
+                              .ffn = 4 * hidden,
+                              .vocab = 4096,
+                              .dropout = family == Family::gpt ? 0.1 : 0};
+        job.scenario.seq_length = 128;
+        job.scenario.global_batch = micro_batch * ranks;
+        job.layout = {.data = ranks, .micro_batch = micro_batch};
+        jobs.push_back(job);
+      }
+    }
+  }
+  return jobs;
+}
+
+}  // namespace paraplan
