@@ -3,17 +3,20 @@
 #include <cmath>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/commands.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/plan_file.h"
+#include "costmodel/io/profiles.h"
 #include "costmodel/io/run_file.h"
 #include "costmodel/io/scenario_file.h"
 #include "planner/comparison.h"
 #include "planner/comparison_report.h"
 #include "planner/digest.h"
+#include "planner/profile_update.h"
 
 namespace paraplan {
 namespace {
@@ -22,6 +25,7 @@ constexpr int64_t kMostShown = 1'000'000;
 
 struct CompareOptions {
   std::string plan, run;
+  std::string update;  // hardware profile that takes the run's measured ops
   bool json = false;
   int64_t ops = 15;
 };
@@ -59,12 +63,22 @@ int run_compare(const CompareOptions& options) {
   scenario.cluster = plan.cluster;
   refuse_mismatch(scenario_digest(scenario), plan, options.plan, run, options.run);
 
+  std::optional<ProfileUpdate> update;
+  if (!options.update.empty())
+    update = updated_profile(load_hardware(options.update), options.update, scenario, run, options.run);
+
   CostModel model(scenario);
   const Prediction prediction = predict_plan(model, plan, options.plan);
   warn(options, plan, prediction, run);
   const Comparison comparison = compare(prediction, model.op_times(plan.layout), run);
   fmt::print("{}", options.json ? comparison_json(comparison, run)
                                 : comparison_report(comparison, run, static_cast<size_t>(options.ops)));
+  if (update) {
+    write_hardware(update->profile, options.update);
+    fmt::print(stderr,
+               "paraplan: {}: holds {} ops of the run; plans made with it before are to be made again\n",
+               options.update, update->ops);
+  }
   return kDone;
 }
 
@@ -79,6 +93,10 @@ void add_compare(CLI::App& app, Command& chosen) {
   command->add_option("--ops", options->ops, "Ops to show; 0 for all")
       ->check(CLI::Range(int64_t{0}, kMostShown))
       ->capture_default_str();
+  command
+      ->add_option("--update", options->update,
+                   "Hardware profile of this machine to write the run's measured ops into")
+      ->type_name("PROFILE");
   command->callback([options, &chosen] { chosen = [options] { return run_compare(*options); }; });
 }
 

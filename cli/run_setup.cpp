@@ -1,7 +1,9 @@
 #include "cli/run_setup.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <stdexcept>
 
@@ -11,6 +13,7 @@
 #include "costmodel/io/plan_file.h"
 #include "costmodel/io/scenario_file.h"
 #include "costmodel/io/toml_reader.h"
+#include "costmodel/names.h"
 #include "executor/program.h"
 #include "kernels/backends.h"
 #include "planner/digest.h"
@@ -123,6 +126,31 @@ std::unique_ptr<SampleSource> training_data(const RunOptions& options, const Sce
   }
 }
 
+// Names of the kernels whose time is not that of a measurement in the hardware profile, in the order of the
+// step.
+std::vector<std::string> unmeasured_ops(const TrainingJob& job) {
+  std::vector<std::string> names;
+  for (const std::vector<OpTime>& stage : CostModel(job.scenario).op_times(job.layout)) {
+    for (const OpTime& op : stage) {
+      const std::optional<OpKind> kind = from_string<OpKind>(op.kind);
+      if (op.block == "step" || !kind || is_collective(*kind) || op.origin == PriceOrigin::measured) continue;
+      if (std::ranges::find(names, op.name) == names.end()) names.push_back(op.name);
+    }
+  }
+  return names;
+}
+
+std::string unmeasured_warning(const std::vector<std::string>& names, const RunSetup& setup) {
+  constexpr size_t kShown = 5;
+  const size_t shown = std::min(names.size(), kShown);
+  std::string list =
+      fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<ptrdiff_t>(shown), ", "));
+  if (names.size() > shown) list += fmt::format(" and {} more", names.size() - shown);
+  return fmt::format(
+      "no measured time for {}: predicted from other shapes; `paraplan profile --for {}` measures them", list,
+      setup.job.scenario.path);
+}
+
 }  // namespace
 
 RunSetup set_up_run(const RunOptions& options, int64_t launched_ranks) {
@@ -163,6 +191,11 @@ std::vector<std::string> run_warnings(const RunSetup& setup, const std::string& 
         fmt::format("the collectives of the hardware profile \"{}\" were measured over {}; this "
                     "run communicates over {}",
                     hardware.name, measured_on->transport, transport));
+  }
+  // Of another machine nothing is right anyway, and said so.
+  if (measured_on && measured_on->machine == machine) {
+    const std::vector<std::string> names = unmeasured_ops(setup.job);
+    if (!names.empty()) warnings.push_back(unmeasured_warning(names, setup));
   }
   const int64_t ranks = setup.job.layout.devices() / setup.job.scenario.cluster.nodes;
   if (ranks > int64_t{cores})

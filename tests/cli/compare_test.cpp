@@ -120,6 +120,35 @@ TEST_F(Compare, RefusesAPlanOfOtherInputs) {
   EXPECT_TRUE(contains(outcome.err, "plan again")) << outcome.err;
 }
 
+TEST_F(Compare, UpdatesAProfileOfTheRunsMachine) {
+  write_run(0);
+  change(run_, "machine = \"a test\"", "machine = \"a test, no library\"");
+  const std::string generic = content_of(PARAPLAN_SOURCE_DIR "/profiles/hardware/generic_cpu.toml");
+  const std::filesystem::path profile = scratch_file("profile.toml");
+  const auto write_profile = [&](const std::string& machine) {
+    std::ofstream(profile) << generic
+                           << fmt::format(
+                                  "\n[measured_on]\nmachine = \"{}\"\nlibraries = \"no library\"\n"
+                                  "transport = \"threads\"\ndate = \"2023-01-01T00:00:00Z\"\n",
+                                  machine);
+  };
+  const std::string update = "--json --update " + profile.string();
+  write_profile("another");
+  const std::string before = content_of(profile);
+  const Outcome refused = compare(update);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_EQ(refused.out, "");
+  EXPECT_TRUE(contains(
+      refused.err, "the profile was measured on another, no library; the run was made on a test, no library"))
+      << refused.err;
+  EXPECT_EQ(content_of(profile), before);
+  write_profile("a test");
+  const Outcome done = compare(update);
+  EXPECT_EQ(done.exit_code, 0) << done.err;
+  EXPECT_FALSE(Json::parse(done.out)["ops"].empty());
+  EXPECT_TRUE(contains(content_of(profile), "date = \"2024-01-01T00:00:00Z\"")) << content_of(profile);
+}
+
 TEST_F(Compare, FilesInTheWrongOrderAreRefused) {
   write_run(0);
   const Outcome outcome = run_paraplan(fmt::format("compare {} {}", run_.string(), plan_.string()));

@@ -1,0 +1,161 @@
+#include "costmodel/memory_replay.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "costmodel/cost_model.h"
+#include "tests/costmodel/shipped_scenario.h"
+
+namespace paraplan {
+namespace {
+
+using enum MemoryCategory;
+
+// Bytes that are easily told apart: a layer keeps 1000, of them 300 of the attention core, its input is 200;
+// the embedding keeps 10, the head 50 beside logits of 7 elements of four bytes.
+ModelCost model() {
+  ModelCost cost;
+  cost.layer.saved_bytes = 1000, cost.layer.attention_core_bytes = 300, cost.layer.input_bytes = 200;
+  cost.layer.working[0] = {.forward = 400, .backward = 600};
+  cost.layer.working[1] = {.forward = 450, .recompute = 150, .redone_bytes = 300, .backward = 600};
+  cost.layer.working[2] = {.forward = 900, .recompute = 500, .redone_bytes = 800, .backward = 600};
+  cost.layer.all_parameters = 11, cost.layer.reads_weights_forward = cost.layer.reads_weights_backward = true;
+  cost.embedding.saved_bytes = 10;
+  cost.embedding.working[0] = {.forward = 30, .backward = 40};
+  cost.embedding.all_parameters = 13, cost.embedding.reads_weights_forward = true;
+  cost.head.saved_bytes = 50;
+  cost.head.working[0] = {.forward = 60, .backward = 70};
+  cost.head.all_parameters = 17, cost.head.reads_weights_forward = cost.head.reads_weights_backward = true;
+  cost.logits_elements = 7;
+  return cost;
+}
+
+constexpr double kLogits = 7 * 4;
+
+Scenario scenario() {
+  Scenario s;
+  s.precision = Precision::fp32;
+  s.software.state.gradient.value = 4;
+  s.software.memory.replays_lifetimes = true;
+  return s;
+}
+
+StageMemoryInput whole(int64_t layers, int64_t micro_batches) {
+  StageMemoryInput input;
+  input.chunks = {{.layers = layers, .embedding = true, .head = true}};
+  input.micro_batches = micro_batches;
+  return input;
+}
+
+MemoryUse peak(const Layout& layout, const StageMemoryInput& stage) {
+  return replayed_peak(scenario(), model(), layout, stage);
+}
+
+TEST(ReplayedPeak, OfOneLayerByHand) {
+  // One after the other: 1000 + 10 + 50 kept. With logits at the head's passes: 60 or 70 beside; without, 600
+  // at the layer's backward pass, which is more.
+  const MemoryUse use = peak({.recompute = Recompute::none}, whole(1, 3));
+  EXPECT_EQ(use[activations], 1060);
+  EXPECT_EQ(use[loss], 0);
+  EXPECT_EQ(use[temporary], 600);
+  EXPECT_EQ(use.total(), 1660);
+}
+
+TEST(ReplayedPeak, IsAtTheLossWhereTheHeadIsLarge) {
+  ModelCost cost = model();
+  cost.logits_elements = 1000;
+  const MemoryUse use = replayed_peak(scenario(), cost, {}, whole(1, 1));
+  EXPECT_EQ(use[activations], 1060);
+  EXPECT_EQ(use[loss], 4000);
+  EXPECT_EQ(use[temporary], 70);
+  EXPECT_EQ(use.total(), 5130);
+}
+
+TEST(ReplayedPeak, WithFullRecomputeIsThatOfTheRedoneLayer) {
+  // 200 + 10 + 50 kept. Redoing needs 500 beside the 800 it brings back, the backward pass 600; forward, with
+  // nothing kept, 900 in all.
+  const MemoryUse use = peak({.recompute = Recompute::full}, whole(1, 3));
+  EXPECT_EQ(use[activations], 260);
+  EXPECT_EQ(use[recompute], 800);
+  EXPECT_EQ(use[temporary], 600);
+  EXPECT_EQ(use.total(), 260 + 800 + 600);
+}
+
+TEST(ReplayedPeak, WithSelectiveRecomputeBringsTheCoreBack) {
+  const MemoryUse use = peak({.recompute = Recompute::selective}, whole(1, 3));
+  EXPECT_EQ(use[activations], 700 + 60);
+  EXPECT_EQ(use[recompute], 300);
+  EXPECT_EQ(use[temporary], 600);
+}
+
+TEST(ReplayedPeak, WithSomeLayersRedoneLooksAtBothKinds) {
+  // Three of four layers keep 200, one 1000.
+  const MemoryUse use = peak({.recompute = Recompute::layers, .recompute_layers = 3}, whole(4, 1));
+  EXPECT_EQ(use[activations], 3 * 200 + 1000 + 60);
+  EXPECT_EQ(use[recompute], 800);
+}
+
+TEST(ReplayedPeak, OfGpipeHoldsAllMicroBatches) {
+  // The last stage of two: five micro-batches are kept when the first backward pass runs, with their logits.
+  StageMemoryInput stage;
+  stage.chunks = {{.layers = 1, .embedding = false, .head = true}};
+  stage.stage = 1, stage.micro_batches = 5;
+  const Layout gpipe{.pipeline = 2, .schedule = PipelineSchedule::gpipe};
+  // Head's backward: 5 of (1050 + 28) and 70; then, one micro-batch's logits less, 600.
+  const MemoryUse use = peak(gpipe, stage);
+  EXPECT_EQ(use[activations], 5 * 1050);
+  EXPECT_EQ(use[loss], 4 * kLogits);
+  EXPECT_EQ(use[temporary], 600);
+  // One forward, one backward: the last stage keeps one micro-batch, the first two.
+  const Layout one{.pipeline = 2, .schedule = PipelineSchedule::one_f_one_b};
+  EXPECT_EQ(peak(one, stage)[activations], 1050);
+  stage.stage = 0, stage.chunks = {{.layers = 1, .embedding = true}};
+  EXPECT_EQ(peak(one, stage)[activations], 2 * 1010);
+}
+
+TEST(ReplayedPeak, HoldsWholeWeightsAndGradientsBlockByBlock) {
+  // ZeRO-2: the layer's whole gradients, 11 * 4, during its backward pass. ZeRO-3: its weights too.
+  EXPECT_EQ(peak({.zero_stage = 1}, whole(1, 1))[communication_buffers], 0);
+  EXPECT_EQ(peak({.zero_stage = 2}, whole(1, 1))[communication_buffers], 44);
+  EXPECT_EQ(peak({.zero_stage = 3}, whole(1, 1))[communication_buffers], 88);
+}
+
+TEST(ReplayedPeak, IsTheSumOfThePartsOfAPrediction) {
+  Scenario s = shipped_scenario("gpt_medium_cpu");
+  s.cluster = {.nodes = 1, .devices_per_node = 1};
+  s.model.layers = 1, s.seq_length = 64, s.global_batch = 4;
+  s.software.state.update_temporary.value = 0;
+  s.memory_level = MemoryLevel::allocated;
+  for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
+    const Layout layout{.micro_batch = 2, .recompute = recompute};
+    const auto p = std::get<Prediction>(CostModel(s).predict(layout));
+    const Block layer = model_blocks(s, layout).layer, embedding = model_blocks(s, layout).embedding,
+                head = model_blocks(s, layout).head;
+    const Kept kept = recompute == Recompute::none        ? Kept::all
+                      : recompute == Recompute::selective ? Kept::no_core
+                                                          : Kept::input;
+    double redone = 0, kept_bytes = embedding.saved_bytes() + head.saved_bytes();
+    for (const TensorId t : recomputed_tensors(layer, kept))
+      redone += layer.tensors[static_cast<size_t>(t)].bytes();
+    for (const TensorId t : kept_tensors(layer, kept))
+      kept_bytes += layer.tensors[static_cast<size_t>(t)].bytes();
+    const auto set = [](const Block& block, Walk walk, Kept k) {
+      return lifetimes(block, walk, k).peak_bytes;
+    };
+    const double logits = 4 * logits_elements(s.model, block_shape(s, layout));
+    double working =
+        std::max({set(layer, Walk::forward, kept), redone + set(layer, Walk::backward, kept),
+                  set(embedding, Walk::backward, Kept::all), logits + set(head, Walk::forward, Kept::all),
+                  logits + set(head, Walk::backward, Kept::all)});
+    if (recompute != Recompute::none) working = std::max(working, redone + set(layer, Walk::recompute, kept));
+    EXPECT_DOUBLE_EQ(p.memory[activations], kept_bytes) << to_string(recompute);
+    EXPECT_DOUBLE_EQ(p.memory[temporary] + p.memory[MemoryCategory::recompute] + p.memory[loss], working)
+        << to_string(recompute);
+    // Weights, gradients and two moments of four bytes beside it.
+    EXPECT_DOUBLE_EQ(p.peak_memory_bytes, kept_bytes + working + 16 * p.stages[0].parameters);
+  }
+}
+
+}  // namespace
+}  // namespace paraplan
