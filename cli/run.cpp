@@ -31,15 +31,19 @@ void print_warnings(const RunSetup& setup, const World& world) {
   for (const std::string& warning : warnings) fmt::print(stderr, "paraplan: warning: {}\n", warning);
 }
 
+RunRecord record_of(const RunSetup& setup, const TrainingResult& result, const std::string& transport) {
+  return record_run(setup.job, result,
+                    {.digest = setup.digest,
+                     .transport = transport,
+                     .machine = to_string(this_machine()),
+                     .date = utc_now()});
+}
+
 // What rank 0 leaves behind: the files that were asked for, and the report.
 void deliver(const RunOptions& options, const RunSetup& setup, const TrainingResult& result,
              const std::string& transport) {
   const Scenario& scenario = setup.job.scenario;
-  const RunRecord run = record_run(setup.job, result,
-                                   {.digest = setup.digest,
-                                    .transport = transport,
-                                    .machine = to_string(this_machine()),
-                                    .date = utc_now()});
+  const RunRecord run = record_of(setup, result, transport);
   if (!options.out.empty()) write_text_file(options.out, run_text(run));
   if (!options.trace.empty()) {
     std::ostringstream trace;
@@ -67,6 +71,11 @@ int train_rank(World& world, const RunOptions& options, const RunSetup& setup, c
     std::fflush(stdout);
   };
   hooks.stop = [&watch] { return watch.interrupted(); };
+  // A launcher may kill long before the step's end: what is known stays on disk.
+  if (!options.out.empty())
+    hooks.progress = [&](const TrainingResult& so_far) {
+      write_text_file(options.out, run_text(record_of(setup, so_far, world.transport())));
+    };
   const TrainingResult result = train(world, job, *setup.samples, hooks);
   bar.reset();
   if (speaks) deliver(options, setup, result, world.transport());

@@ -20,6 +20,14 @@ std::array<WorkingSet, 3> working_sets(const Block& block) {
   return sets;
 }
 
+// Passes over memory beside a collective on whole weights or gradients of one block: the own part is copied
+// to its place in a gather; before a reduction the gradient is zeroed and the part summed so far is added.
+Op passes_around(const Op& collective, int64_t ranks) {
+  const double part = collective.bytes / static_cast<double>(ranks);
+  const double bytes = collective.kind == OpKind::all_gather ? 2 * part : collective.bytes + 3 * part;
+  return {.kind = OpKind::add, .name = collective.name, .derivative = Derivative::data, .bytes = bytes};
+}
+
 const GroupPlacement& placement_of(const GroupPlacements& groups, CommGroup group) {
   switch (group) {
     case CommGroup::context:
@@ -66,7 +74,10 @@ double BlockPricer::collective_seconds(const Op& op, const GroupPlacements& grou
 Price BlockPricer::op_price(const Op& op, const GroupPlacements& groups, double gemm_s) const {
   if (is_collective(op.kind)) {
     const GroupPlacement& placement = placement_of(groups, op.group);
-    return {collective_seconds(op, groups, gemm_s), links_.collective(op.kind, op.bytes, placement).origin};
+    const bool by_block = op.group == CommGroup::data && scenario_.software.communication.reduces_by_block;
+    const double around = by_block ? kernels_.price(passes_around(op, placement.ranks)).seconds : 0;
+    return {around + collective_seconds(op, groups, gemm_s),
+            links_.collective(op.kind, op.bytes, placement).origin};
   }
   if (op.kind == OpKind::host_copy) {
     const Host& node = scenario_.hardware.host;

@@ -87,15 +87,17 @@ void loss(BlockBuilder& b, const Fusion& fusion, const BlockShape& shape, Tensor
                .reads = {value(t)},
                .writes = {value(t)}});
   };
+  // The kernels share the traffic evenly.
+  const double kernel_bytes = n * traffic.forward_bytes / traffic.forward_launches;
   b.forward({.kind = OpKind::loss_maximum,
              .name = "head.loss",
-             .bytes = n * traffic.forward_bytes / 2,
+             .bytes = kernel_bytes,
              .reads = {value(logits)},
              .writes = {value(maximum)}});
   reduce("head.loss.maximum", maximum, true);
   b.forward({.kind = OpKind::loss_sum,
              .name = "head.loss",
-             .bytes = n * traffic.forward_bytes / 2,
+             .bytes = n * traffic.forward_bytes - kernel_bytes,
              .launches = traffic.forward_launches - 1,
              .reads = {value(logits), value(targets), value(maximum)},
              .writes = {value(sum), value(target)}});

@@ -141,16 +141,15 @@ BlockState Parameters::begin(size_t block, Walk walk, bool needs_weights, const 
   if (gathers) state.gathered = pool_.allocate(bytes, MemoryCategory::communication_buffers);
   if (by_weight() && backward) {
     state.full_gradients = pool_.allocate(bytes, MemoryCategory::communication_buffers);
-    backend_.fill(0, flat(state.full_gradients.data(), total));
   }
   int64_t offset = 0;
   for (const WeightSlot& slot : slots) {
     const Weight& w = slot.place.weight;
     const auto matrix = [&](void* data) { return Matrix{data, w.rows, w.columns, w.columns}; };
+    const auto id = static_cast<WeightId>(&slot - slots.data());
     if (gathers) {
       void* full = at(state.gathered, offset);
-      const auto id = static_cast<WeightId>(&slot - slots.data());
-      timed("gather", id, [&] {
+      timed("gather", id, 1, [&] {
         std::memcpy(at(state.gathered, offset + slot.part.first), at(weights_, slot.shard_offset),
                     static_cast<size_t>(slot.part.count * size_of(type_)));
         if (groups_.data) groups_.data->all_gather(full, slot.elements(), type_);
@@ -159,6 +158,8 @@ BlockState Parameters::begin(size_t block, Walk walk, bool needs_weights, const 
     } else if (zero_stage_ < 3) {
       state.weights.push_back(matrix(at(weights_, slot.offset)));
     }
+    if (by_weight() && backward)
+      timed("reduce", id, 0, [&] { backend_.fill(0, matrix(at(state.full_gradients, offset))); });
     if (backward)
       state.gradients.push_back(
           matrix(by_weight() ? at(state.full_gradients, offset) : at(gradients_, slot.offset)));
@@ -173,7 +174,7 @@ void Parameters::end(size_t block, Walk walk, BlockState state, const Timed& tim
   const auto& slots = slots_[block];
   for (size_t i = 0; i < slots.size(); ++i) {
     const WeightSlot& slot = slots[i];
-    timed("reduce", static_cast<WeightId>(i), [&] {
+    timed("reduce", static_cast<WeightId>(i), 1, [&] {
       char* full = static_cast<char*>(state.gradients[i].data);
       void* shard = at(gradients_, slot.shard_offset);
       const Matrix own = flat(full + slot.part.first * size_of(type_), slot.part.count);

@@ -42,8 +42,10 @@ struct BlockState {
 // its backward pass ends, and stage 3 gathers a block's weights for each pass.
 class Parameters {
  public:
-  // Called around every collective with what it is, so that it can be timed.
-  using Timed = std::function<void(const char* pass, WeightId weight, const std::function<void()>& work)>;
+  // Called around the work of every collective with what it is, so that it can be timed. `calls` 0: a part of
+  // the work that is done ahead.
+  using Timed = std::function<void(const char* pass, WeightId weight, int64_t calls,
+                                   const std::function<void()>& work)>;
 
   // `parts`: the virtual stages on this rank. Keeps references.
   Parameters(const Program& program, const std::vector<std::vector<BlockPlace>>& parts, const Coordinates& me,

@@ -236,7 +236,7 @@ void Stage::walk(Walk which, const BlockPlace& place, Frame& frame, const Launch
 }
 
 Parameters::Timed Stage::timed(const BlockPlace& place) {
-  return [this, &place](const char* pass, WeightId weight, const std::function<void()>& work) {
+  return [this, &place](const char* pass, WeightId weight, int64_t calls, const std::function<void()>& work) {
     const bool gather = std::strcmp(pass, "gather") == 0;
     const double start = now_s();
     work();
@@ -247,7 +247,7 @@ Parameters::Timed Stage::timed(const BlockPlace& place) {
                     .name = w.name,
                     .kind = gather ? "all_gather" : "reduce_scatter",
                     .category = gather ? TimeCategory::parameter_gather : TimeCategory::data_communication},
-                   now_s() - start);
+                   now_s() - start, calls);
   };
 }
 

@@ -55,10 +55,10 @@ StepClock::Slot& StepClock::slot(const OpTime& what) {
   return slots_[found->second];
 }
 
-void StepClock::add(const OpTime& what, double seconds) {
+void StepClock::add(const OpTime& what, double seconds, int64_t calls) {
   Slot& s = slot(what);
   s.seconds += seconds;
-  ++s.calls;
+  s.calls += calls;
   running_[what.category] += seconds;
 }
 

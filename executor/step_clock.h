@@ -25,7 +25,7 @@ class StepClock {
   void forget();
 
   // `what` without seconds and calls; the same key always comes with the same rest.
-  void add(const OpTime& what, double seconds);
+  void add(const OpTime& what, double seconds, int64_t calls = 1);
   void add_op(BlockKind block, Walk walk, size_t index, const Op& op, double seconds);
   void add_pass(const char* name, double start_s, double end_s, int64_t micro_batch, int64_t chunk);
   // A message that was waited for: the part before it was on its way is a bubble.

@@ -35,7 +35,7 @@ class RankTrainer {
       if (step == job_.warmup_steps) clock_.forget();
       result.steps.push_back(run_step(step));
       if (world_.rank() == 0 && hooks_.after_step) hooks_.after_step(step, result.steps.back());
-      result.complete = !stopped();
+      result.complete = !tell_progress(result);
     }
     result.ranks = collect_reports(world_, report());
     return result;
@@ -123,7 +123,20 @@ class RankTrainer {
     return value;
   }
 
-  bool stopped() { return largest(hooks_.stop && hooks_.stop() ? 1 : 0) > 0; }
+  // Whether any rank wants to stop; now and then, what all ranks have measured so far.
+  bool tell_progress(const TrainingResult& so_far) {
+    constexpr double kEvery = 1;
+    const double now = now_s();
+    const bool due = world_.rank() == 0 && hooks_.progress && now - told_s_ > kEvery;
+    double wishes[2] = {hooks_.stop && hooks_.stop() ? 1.0 : 0.0, due ? 1.0 : 0.0};
+    if (groups_.all) groups_.all->all_reduce(wishes, 2, ElementType::fp64, Reduction::maximum);
+    if (wishes[0] == 0 && wishes[1] > 0) {
+      TrainingResult known{so_far.steps, false, collect_reports(world_, report())};
+      if (world_.rank() == 0) hooks_.progress(known);
+      told_s_ = now;
+    }
+    return wishes[0] > 0;
+  }
 
   RankReport report() {
     RankReport report;
@@ -148,6 +161,7 @@ class RankTrainer {
   std::unique_ptr<Backend> backend_;
   MemoryPool device_, host_;
   StepClock clock_;
+  double told_s_ = now_s();
   Stage stage_;
 };
 

@@ -30,14 +30,6 @@ struct TrainingJob {
   bool trace = false;             // keep the last step's timeline
 };
 
-// What rank 0 learns of the training as it goes on, and what a caller may do on every rank.
-struct TrainingHooks {
-  std::function<void(int64_t step, const StepRecord&)> after_step;  // rank 0
-  // On every rank, when gradients are complete and not yet clipped.
-  std::function<void(int64_t step, int rank, Parameters&)> before_update;
-  std::function<bool()> stop;  // asked on every rank after each step
-};
-
 // One rank's measurements.
 struct RankReport {
   RankRecord record;
@@ -49,6 +41,16 @@ struct TrainingResult {
   std::vector<StepRecord> steps;  // warm-up included
   bool complete = true;           // false: stopped by hooks.stop
   std::vector<RankReport> ranks;  // on rank 0: of all ranks; elsewhere empty
+};
+
+// What rank 0 learns of the training as it goes on, and what a caller may do on every rank.
+struct TrainingHooks {
+  std::function<void(int64_t step, const StepRecord&)> after_step;  // rank 0
+  // On rank 0, between steps, about every second: all that is known so far, `complete` being false.
+  std::function<void(const TrainingResult& so_far)> progress;
+  // On every rank, when gradients are complete and not yet clipped.
+  std::function<void(int64_t step, int rank, Parameters&)> before_update;
+  std::function<bool()> stop;  // asked on every rank after each step
 };
 
 // Trains as one rank of `world`, whose size is layout.devices(); `layout` passes check_layout. Throws

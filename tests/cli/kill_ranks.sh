@@ -6,7 +6,8 @@ set -euo pipefail
 paraplan=$1 mpirun=$2 repetitions=$3
 
 most_seconds=10
-if ! "$mpirun" --version 2>/dev/null | grep -q 'Open MPI' || ! "$paraplan" --version | grep -qx 'MPI: yes'; then
+launcher=$("$mpirun" --version 2>/dev/null || true) program=$("$paraplan" --version)
+if ! grep -qE 'Open MPI|OpenRTE' <<<"$launcher" || ! grep -qx 'MPI: yes' <<<"$program"; then
   echo "no Open MPI: skipped"
   exit 77
 fi
