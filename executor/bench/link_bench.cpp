@@ -22,88 +22,6 @@ std::vector<int64_t> series(double largest_elements) {
   return sizes;
 }
 
-// Repeats `once` on all ranks until the rule of the first says stop; `once` returns the seconds that count.
-Measurement repeat(Communicator* all, double budget_s, const std::function<double()>& once) {
-  once();
-  StopRule rule(budget_s);
-  std::vector<double> seconds;
-  bool stop = false;
-  while (!stop) {
-    if (all != nullptr) all->barrier();
-    const double start = now_s();
-    seconds.push_back(once());
-    stop = any_stops(all, !rule.go_on(now_s() - start));
-  }
-  return summarize(seconds);
-}
-
-class LinkBench {
- public:
-  LinkBench(World& world, double largest_bytes, double budget_s)
-      : world_(world),
-        all_(group_of_all(world)),
-        backend_(make_backend("cpu", ElementType::fp32)),
-        sizes_(series(largest_bytes / 4)),
-        budget_s_(budget_s / (4 * static_cast<double>(sizes_.size()))) {
-    const auto bytes = static_cast<size_t>(4 * sizes_.back());
-    data_ = backend_->allocate(bytes);
-    other_ = backend_->allocate(bytes);
-    for (void* data : {data_, other_}) backend_->fill(1e-3, {data, 1, sizes_.back(), sizes_.back()});
-  }
-  ~LinkBench() {
-    backend_->release(data_);
-    backend_->release(other_);
-  }
-  LinkBench(const LinkBench&) = delete;
-  LinkBench& operator=(const LinkBench&) = delete;
-
-  std::vector<CollectiveSample> run() {
-    for (int64_t n : sizes_) {
-      add(Kind::all_reduce, n, [&] { all_->all_reduce(data_, n, ElementType::fp32, Reduction::maximum); });
-      add(Kind::all_gather, n, [&] { all_->all_gather(data_, n, ElementType::fp32); });
-      add(Kind::reduce_scatter, n, [&] { all_->reduce_scatter(data_, n, ElementType::fp32, other_); });
-      add_send(n);
-    }
-    return std::move(samples_);
-  }
-
- private:
-  void add(Kind kind, int64_t n, const std::function<void()>& work) {
-    keep(kind, n, repeat(all_.get(), budget_s_, [&] {
-           const double start = now_s();
-           work();
-           return now_s() - start;
-         }));
-  }
-
-  // What the receiver spends on a message that is on its way: rank r sends to r + 1 round the ring.
-  void add_send(int64_t n) {
-    const int next = (world_.rank() + 1) % world_.size();
-    const int before = (world_.rank() + world_.size() - 1) % world_.size();
-    const auto bytes = static_cast<size_t>(4 * n);
-    keep(Kind::send, n, repeat(all_.get(), budget_s_, [&] {
-           world_.messenger().send(data_, bytes, next, 0);
-           const double start = now_s();
-           const double waited = world_.messenger().receive(other_, bytes, before, 0);
-           const double seconds = now_s() - start - waited;
-           world_.messenger().wait_sent(next, 0);
-           return seconds;
-         }));
-  }
-
-  void keep(Kind kind, int64_t n, const Measurement& m) {
-    samples_.push_back({kind, world_.size(), 4.0 * static_cast<double>(n), m.seconds, m.noise});
-  }
-
-  World& world_;
-  std::unique_ptr<Communicator> all_;
-  std::unique_ptr<Backend> backend_;
-  std::vector<int64_t> sizes_;
-  double budget_s_;
-  void *data_ = nullptr, *other_ = nullptr;
-  std::vector<CollectiveSample> samples_;
-};
-
 // A block of the backend's memory with numbers in it.
 class Memory {
  public:
@@ -115,14 +33,121 @@ class Memory {
   ~Memory() { backend_.release(data_); }
   Memory(const Memory&) = delete;
   Memory& operator=(const Memory&) = delete;
+  void* data() const { return data_; }
   Matrix flat(int64_t n) const { return {data_, 1, n, n}; }
   Matrix square(int64_t n) const { return {data_, n, n, n}; }
-  int64_t elements() const { return elements_; }
 
  private:
   Backend& backend_;
   int64_t elements_;
   void* data_;
+};
+
+// Repeats a measurement on all ranks, from caches full of other data as in a training step.
+class Repeater {
+ public:
+  Repeater(Backend& backend, Communicator* all)
+      : backend_(backend), all_(all), other_(backend, kCacheElements) {}
+
+  // Until the rule of the first rank says stop. `once` returns the seconds that count; `prepare` goes before.
+  Measurement repeat(double budget_s, const std::function<void()>& prepare,
+                     const std::function<double()>& once) const {
+    StopRule rule(budget_s);
+    std::vector<double> seconds;
+    bool stop = false;
+    for (bool warm = false; !stop; warm = true) {
+      const double start = now_s();
+      backend_.fill(1, other_.flat(kCacheElements));
+      prepare();
+      if (all_ != nullptr) all_->barrier();
+      const double once_s = once();
+      if (warm) seconds.push_back(once_s);
+      stop = warm && any_stops(all_, !rule.go_on(once_s, now_s() - start));
+    }
+    return summarize(seconds);
+  }
+
+  // The same for work that is timed whole and needs nothing before.
+  Measurement repeat(double budget_s, const std::function<void()>& work) const {
+    return repeat(
+        budget_s, [] {}, [&] { return seconds_of(work); });
+  }
+
+  static double seconds_of(const std::function<void()>& work) {
+    const double start = now_s();
+    work();
+    return now_s() - start;
+  }
+
+ private:
+  static constexpr int64_t kCacheElements = int64_t{1} << 23;  // 32 MiB for each rank
+
+  Backend& backend_;
+  Communicator* all_;
+  Memory other_;
+};
+
+class LinkBench {
+ public:
+  LinkBench(World& world, double largest_bytes, double budget_s)
+      : world_(world),
+        all_(group_of_all(world)),
+        backend_(make_backend("cpu", ElementType::fp32)),
+        repeater_(*backend_, all_.get()),
+        sizes_(series(largest_bytes / 4)),
+        budget_s_(budget_s / (4 * static_cast<double>(sizes_.size()))),
+        data_(*backend_, sizes_.back()),
+        other_(*backend_, sizes_.back()) {}
+
+  std::vector<CollectiveSample> run() {
+    for (int64_t n : sizes_) {
+      add(Kind::all_reduce, n,
+          [&] { all_->all_reduce(data_.data(), n, ElementType::fp32, Reduction::maximum); });
+      add(Kind::all_gather, n, [&] { all_->all_gather(data_.data(), n, ElementType::fp32); });
+      add(Kind::reduce_scatter, n,
+          [&] { all_->reduce_scatter(data_.data(), n, ElementType::fp32, other_.data()); });
+      add_send(n);
+    }
+    return std::move(samples_);
+  }
+
+ private:
+  // What a rank sends it has just made.
+  std::function<void()> make(int64_t n) {
+    return [this, n] { backend_->fill(1e-3, data_.flat(n)); };
+  }
+
+  void add(Kind kind, int64_t n, const std::function<void()>& work) {
+    keep(kind, n, repeater_.repeat(budget_s_, make(n), [&] { return Repeater::seconds_of(work); }));
+  }
+
+  // What the receiver spends on a message that is on its way: rank r sends to r + 1 round the ring.
+  void add_send(int64_t n) {
+    const int next = (world_.rank() + 1) % world_.size();
+    const int before = (world_.rank() + world_.size() - 1) % world_.size();
+    const auto bytes = static_cast<size_t>(4 * n);
+    keep(Kind::send, n, repeater_.repeat(budget_s_, make(n), [&] {
+      world_.messenger().send(data_.data(), bytes, next, 0);
+      const double start = now_s();
+      const double waited = world_.messenger().receive(other_.data(), bytes, before, 0);
+      const double seconds = now_s() - start - waited;
+      world_.messenger().wait_sent(next, 0);
+      return seconds;
+    }));
+  }
+
+  void keep(Kind kind, int64_t n, const Measurement& m) {
+    samples_.push_back({kind, world_.size(), 4.0 * static_cast<double>(n), m.seconds, m.noise});
+  }
+
+  World& world_;
+  std::unique_ptr<Communicator> all_;
+  std::unique_ptr<Backend> backend_;
+  Repeater repeater_;
+  std::vector<int64_t> sizes_;
+  double budget_s_;
+  Memory data_, other_;
+  std::vector<CollectiveSample> samples_;
 };
 
 }  // namespace
@@ -141,15 +166,12 @@ std::vector<OpSample> measure_optimizer(World& world, double parameters, double 
   const std::vector<int64_t> sizes = series(parameters);
   const Memory weight(*backend, sizes.back()), gradient(*backend, sizes.back());
   const Memory first(*backend, sizes.back()), second(*backend, sizes.back());
+  const Repeater repeater(*backend, all.get());
   const double each_s = budget_s / (2 * static_cast<double>(sizes.size()));
   std::vector<OpSample> samples;
   for (int64_t n : sizes) {
     const auto add = [&](OpKind kind, double bytes, const std::function<void()>& work) {
-      const Measurement m = repeat(all.get(), each_s, [&] {
-        const double start = now_s();
-        work();
-        return now_s() - start;
-      });
+      const Measurement m = repeater.repeat(each_s, work);
       samples.push_back({.kind = kind,
                          .bytes = bytes * static_cast<double>(n),
                          .ranks = world.size(),
@@ -170,14 +192,9 @@ DeviceRates measure_rates(World& world) {
   const auto all = group_of_all(world);
   const auto backend = make_backend("cpu", ElementType::fp32);
   const Memory a(*backend, kCopied), b(*backend, kCopied), c(*backend, kSquare * kSquare);
+  const Repeater repeater(*backend, all.get());
   const auto timed = [&](const std::function<void()>& work) {
-    return repeat(all.get(), kBudget,
-                  [&] {
-                    const double start = now_s();
-                    work();
-                    return now_s() - start;
-                  })
-        .seconds;
+    return repeater.repeat(kBudget, work).seconds;
   };
   const double gemm_s =
       timed([&] { backend->gemm({.a = a.square(kSquare), .b = b.square(kSquare), .c = c.square(kSquare)}); });

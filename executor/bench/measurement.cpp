@@ -19,9 +19,9 @@ Measurement summarize(std::vector<double> seconds) {
   return {median, median > 0 ? (at(0.75) - at(0.25)) / median : 0};
 }
 
-bool StopRule::go_on(double seconds) {
+bool StopRule::go_on(double seconds, double spent_s) {
   seconds_.push_back(seconds);
-  spent_s_ += seconds;
+  spent_s_ += spent_s;
   const auto count = static_cast<int>(seconds_.size());
   if (count < kFewest) return true;
   if (count >= kMost || spent_s_ >= budget_s_) return false;

@@ -19,8 +19,9 @@ class StopRule {
   static constexpr double kGoalNoise = 0.01;
 
   explicit StopRule(double budget_s) : budget_s_(budget_s) {}
-  // Whether to go on after one more repeat that took `seconds`.
-  bool go_on(double seconds);
+  // Whether to go on after one more repeat that took `seconds`, with all around it `spent_s`.
+  bool go_on(double seconds, double spent_s);
+  bool go_on(double seconds) { return go_on(seconds, seconds); }
 
  private:
   double budget_s_, spent_s_ = 0;

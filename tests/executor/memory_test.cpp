@@ -16,8 +16,7 @@ Scenario described(const LayoutCase& c) {
   scenario.software = load_software(kSoftware);
   // Times are not looked at, but must be defined.
   Device& d = scenario.hardware.device;
-  for (Constant* rate : {&d.memory_bytes, &d.memory_bytes_per_s, &d.peak_fp32_flop_per_s})
-    rate->value = 1e12;
+  for (Constant* rate : {&d.memory_bytes, &d.memory_bytes_per_s, &d.peak_fp32_flop_per_s}) rate->value = 1e12;
   for (Constant* one : {&d.memory_efficiency, &d.gemm_efficiency, &d.sustained_rate, &d.processors,
                         &d.tile_rows, &d.tile_columns, &d.batched_gemm_efficiency, &d.overlap_slowdown})
     one->value = 1;
@@ -47,8 +46,8 @@ TEST_P(EveryLayoutsMemory, IsPredictedByteForByte) {
   const Trained trained = train_on_threads(job_of(scenario, c.layout, 2));
   double host_bytes = 0;
   for (const RankReport& r : trained.ranks) host_bytes = std::max(host_bytes, r.record.host_bytes);
-  const double host_predicted = std::get<Prediction>(result).host_memory_bytes /
-                                static_cast<double>(scenario.cluster.devices_per_node);
+  const double host_predicted =
+      std::get<Prediction>(result).host_memory_bytes / static_cast<double>(scenario.cluster.devices_per_node);
   EXPECT_NEAR(host_predicted, host_bytes, 0.01 * host_bytes);
   for (int64_t stage = 0; stage < c.layout.pipeline; ++stage) {
     const MemoryUse& predicted = std::get<Prediction>(result).stages[static_cast<size_t>(stage)].memory;
