@@ -8,6 +8,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/progress.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
@@ -15,6 +16,7 @@
 #include "costmodel/io/scenario_file.h"
 #include "costmodel/io/text.h"
 #include "executor/machine.h"
+#include "executor/program.h"
 #include "executor/resident.h"
 #include "executor/worlds.h"
 #include "planner/search_space.h"
@@ -24,7 +26,7 @@ namespace {
 
 struct ProfileOptions {
   std::string device = "cpu";
-  int ranks = 1;
+  std::optional<int> ranks;
   std::string out;
   std::string for_scenario;
   double budget_s = 60;
@@ -37,7 +39,8 @@ std::vector<ShapeJob> jobs_of(Scenario scenario, int64_t ranks) {
   scenario.hardware.node.devices = static_cast<int>(ranks);
   std::vector<ShapeJob> jobs;
   for (const Layout& layout : enumerate_layouts(scenario))
-    if (!check_layout(scenario, layout)) jobs.push_back({scenario, layout});
+    if (!check_layout(scenario, layout) && !executor_obstacle(scenario, layout))
+      jobs.push_back({scenario, layout});
   return jobs;
 }
 
@@ -46,8 +49,6 @@ std::optional<HardwareProfile> previous_profile(const std::string& path, const s
   if (!file_exists(path)) return std::nullopt;
   HardwareProfile previous = load_hardware(path);
   if (previous.measured_on && previous.measured_on->machine == machine) return previous;
-  fmt::print(stderr, "paraplan: {} is of another machine ({}); it is replaced\n", path,
-             previous.measured_on ? previous.measured_on->machine : "not measured");
   return std::nullopt;
 }
 
@@ -61,15 +62,18 @@ SoftwareProfile executor_software() {
 class Profiler {
  public:
   explicit Profiler(const ProfileOptions& options) : options_(options), machine_(this_machine()) {
+    check_output(options.out, "--out", options.for_scenario);
     previous_ = previous_profile(options.out, machine_.name);
     if (!options.for_scenario.empty()) scenario_ = load_scenario(options.for_scenario);
   }
 
   // One thread per rank: alone first, then all at once.
   int run_on_threads() {
-    std::set<int> counts = {1, options_.ranks};
+    const std::set<int> counts = {1, options_.ranks.value_or(1)};
+    announce();
     for (int ranks : counts) {
-      const std::vector<ShapeJob> jobs = jobs_for(ranks);
+      const Jobs jobs = jobs_for(ranks);
+      if (jobs.missing.empty()) continue;
       RanksProfile measured;
       run_threads(ranks, [&](World& world) {
         RanksProfile mine = measure_here(world, jobs, options_.budget_s / static_cast<double>(counts.size()));
@@ -80,28 +84,42 @@ class Profiler {
     return write("threads");
   }
 
-  int run_under_mpi() {
-    int result = kDone;
-    run_mpi([&](World& world) {
-      RanksProfile mine = measure_here(world, jobs_for(world.size()), options_.budget_s);
-      if (world.rank() != 0) return;
-      measured_.push_back(std::move(mine));
-      result = write("mpi");
-    });
-    return result;
+  int run_on_processes(World& world) {
+    if (options_.ranks && *options_.ranks != world.size())
+      throw InputError(
+          "command line", 0, "--ranks",
+          fmt::format("{} ranks are asked for, {} processes were started", *options_.ranks, world.size()));
+    if (world.rank() == 0) announce();
+    const Jobs jobs = jobs_for(world.size());
+    if (!jobs.missing.empty()) measured_.push_back(measure_here(world, jobs, options_.budget_s));
+    return world.rank() == 0 ? write("mpi") : kDone;
   }
 
  private:
-  std::vector<ShapeJob> jobs_for(int ranks) const {
+  struct Jobs {
+    std::vector<ShapeJob> missing;
+    double largest_parameters = 0;  // of all, missing or not
+  };
+
+  Jobs jobs_for(int ranks) const {
     const std::vector<ShapeJob> all =
         scenario_ ? jobs_of(*scenario_, ranks) : general_jobs(ranks, executor_software());
-    return missing(all, previous_ && scenario_ ? previous_->device.op_samples : std::vector<OpSample>{});
+    if (!all.empty()) const Program checked(all.front().scenario, all.front().layout);
+    const bool adds = previous_ && scenario_;
+    return {missing(all, adds ? previous_->device.op_samples : std::vector<OpSample>{}),
+            largest_parameters(all)};
   }
 
-  RanksProfile measure_here(World& world, const std::vector<ShapeJob>& jobs, double budget_s) const {
-    if (world.rank() == 0 && scenario_) list_missing(jobs);
+  void announce() const {
+    if (!previous_ && file_exists(options_.out))
+      fmt::print(stderr, "paraplan: {} is not measured on this machine; it is replaced\n", options_.out);
+  }
+
+  RanksProfile measure_here(World& world, const Jobs& jobs, double budget_s) const {
+    if (world.rank() == 0 && scenario_) list_missing(jobs.missing);
     ProgressBar bar(fmt::format("measuring on {} rank{}", world.size(), world.size() == 1 ? "" : "s"));
-    return measure(world, jobs, budget_s, [&](int64_t done, int64_t total) { bar.show(done, total); });
+    return measure(world, jobs.missing, jobs.largest_parameters, budget_s,
+                   [&](int64_t done, int64_t total) { bar.show(done, total); });
   }
 
   void list_missing(const std::vector<ShapeJob>& jobs) const {
@@ -117,6 +135,10 @@ class Profiler {
   }
 
   int write(const std::string& transport) {
+    if (measured_.empty()) {
+      fmt::print("{}: nothing to measure, all shapes are there\n", options_.out);
+      return kDone;
+    }
     const MeasuredOn on{machine_.name, machine_.libraries, transport, utc_now()};
     const HardwareProfile profile =
         measured_profile(measured_, previous_ ? &*previous_ : nullptr, on, machine_memory_bytes());
@@ -143,8 +165,10 @@ int run_profile(const ProfileOptions& options) {
     throw InputError(
         "command line", 0, "--device",
         fmt::format("this build has no microbenchmarks for \"{}\"; known here: cpu", options.device));
-  Profiler profiler(options);
-  return started_by_mpi() ? profiler.run_under_mpi() : profiler.run_on_threads();
+  if (!started_by_mpi()) return Profiler(options).run_on_threads();
+  int exit_code = kDone;
+  run_mpi([&](World& world) { exit_code = Profiler(options).run_on_processes(world); });
+  return exit_code;
 }
 
 }  // namespace
@@ -153,9 +177,11 @@ void add_profile(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<ProfileOptions>();
   CLI::App* command = app.add_subcommand("profile", "Measure this machine's kernels and links");
   command->add_option("--device", options->device, "What to measure: cpu")->capture_default_str();
-  command->add_option("--ranks", options->ranks, "Ranks that work at the same time (cores)")
+  command
+      ->add_option("--ranks", options->ranks,
+                   "Ranks that work at the same time (cores, 1 unless said); under mpirun its processes")
       ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+      ->type_name("N");
   command
       ->add_option("--out", options->out,
                    "Hardware profile to write; measurements of this machine in it are kept")

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <stdexcept>
 
+#include "cli/options.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/layout_text.h"
@@ -81,13 +82,6 @@ void check_ranks(const RunOptions& options, const Layout& layout, int64_t launch
                                  to_string(layout), needed, launched_ranks, needed));
 }
 
-void check_folder(const std::string& file, const char* option) {
-  if (file.empty()) return;
-  const std::filesystem::path folder = std::filesystem::path(file).parent_path();
-  if (!folder.empty() && !std::filesystem::is_directory(folder))
-    throw InputError(kCommandLine, 0, option, fmt::format("there is no folder {}", folder.string()));
-}
-
 std::string memory_list(const MemoryUse& memory) {
   std::string text;
   for (int i = 0; i < kMemoryCategories; ++i) {
@@ -147,16 +141,17 @@ std::string unmeasured_warning(const std::vector<std::string>& names, const RunS
       fmt::format("{}", fmt::join(names.begin(), names.begin() + static_cast<ptrdiff_t>(shown), ", "));
   if (names.size() > shown) list += fmt::format(" and {} more", names.size() - shown);
   return fmt::format(
-      "no measured time for {}: predicted from other shapes; `paraplan profile --for {}` measures them", list,
-      setup.job.scenario.path);
+      "no measured time for {}: predicted from other shapes; `paraplan profile --for {} --out PROFILE` "
+      "measures them",
+      list, setup.job.scenario.path);
 }
 
 }  // namespace
 
 RunSetup set_up_run(const RunOptions& options, int64_t launched_ranks) {
   check_device(options.device);
-  check_folder(options.out, "--out");
-  check_folder(options.trace, "--trace");
+  check_output(options.out, "--out", options.input);
+  check_output(options.trace, "--trace", options.input);
   RunSetup setup;
   is_plan(options.input) ? take_plan(options, setup) : take_scenario(options, setup);
   TrainingJob& job = setup.job;

@@ -6,5 +6,6 @@ target_compile_options(paraplan_warnings INTERFACE -Wall -Wextra -Wpedantic -Wsh
 # g++ 12 takes optimised std::string concatenation for overlapping copies (GCC bug 105651, mended in 13), and
 # its own AVX-512 intrinsics for uninitialised (bug 105593, mended in 13).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  target_compile_options(paraplan_warnings INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
+  target_compile_options(paraplan_warnings INTERFACE -Wno-restrict -Wno-maybe-uninitialized
+                                                     -Wno-uninitialized)
 endif()

@@ -14,10 +14,6 @@ const int64_t* indices(const Frame& frame, const Operand& operand) {
   return static_cast<const int64_t*>(frame.data(operand));
 }
 
-Matrix columns_of(const Matrix& m, int64_t first, int64_t count, ElementType type) {
-  return {static_cast<char*>(m.data) + first * size_of(type), m.rows, count, m.stride};
-}
-
 }  // namespace
 
 void Launcher::rotary(const Op& op, const Frame& frame) {

@@ -17,10 +17,6 @@ uint32_t stream_of(const char* name, int64_t block) {
   return hash;
 }
 
-Matrix columns_of(const Matrix& m, int64_t first, int64_t count, ElementType type) {
-  return {static_cast<char*>(m.data) + first * size_of(type), m.rows, count, m.stride};
-}
-
 }  // namespace
 
 Launcher::Launcher(const Job& job, const Coordinates& me, const Groups* groups, Backend& backend)

@@ -49,16 +49,21 @@ void check_supported(const Scenario& scenario, const Layout& layout) {
   check_fusion(scenario);
   if (scenario.precision != Precision::fp32 && scenario.precision != Precision::fp64)
     throw InputError(scenario.path, 0, "precision",
-                     fmt::format("the CPU executor computes in fp32; the scenario says {}",
+                     fmt::format("the CPU executor computes in fp32 or fp64; the scenario says {}",
                                  to_string(scenario.precision)));
-  if (scenario.model.kv_heads % layout.tensor != 0)
-    throw InputError(scenario.path, 0, "layout",
-                     fmt::format("the executor splits key-value heads over the tensor group: kv_heads {} "
-                                 "must be divisible by tensor {}",
-                                 scenario.model.kv_heads, layout.tensor));
+  if (const auto obstacle = executor_obstacle(scenario, layout))
+    throw InputError(scenario.path, 0, to_string(layout), *obstacle);
 }
 
 }  // namespace
+
+std::optional<std::string> executor_obstacle(const Scenario& scenario, const Layout& layout) {
+  if (scenario.model.kv_heads % layout.tensor == 0) return std::nullopt;
+  return fmt::format(
+      "the executor splits key-value heads over the tensor group: kv_heads {} must be divisible "
+      "by tensor {}",
+      scenario.model.kv_heads, layout.tensor);
+}
 
 const char* to_string(BlockKind kind) {
   switch (kind) {

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "costmodel/blocks.h"
@@ -33,6 +35,9 @@ struct BlockPlace {
   int64_t index = 0;    // in the model: 0 embedding, 1 + layer, 1 + layers for the head
   bool redone = false;  // a layer whose forward pass is run again, whole
 };
+
+// What of a legal layout the executor does not do; empty: nothing.
+std::optional<std::string> executor_obstacle(const Scenario& scenario, const Layout& layout);
 
 // The model of a scenario compiled for a layout: the op lists that the cost model prices, and which blocks
 // each virtual stage holds.

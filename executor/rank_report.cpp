@@ -9,7 +9,8 @@
 namespace paraplan {
 namespace {
 
-constexpr int kSizeTag = 1 << 20, kTextTag = kSizeTag + 1;
+// Beyond the tags of stages; MPI promises tags up to 32767.
+constexpr int kSizeTag = 32766, kTextTag = 32767;
 
 template <class Values>
 std::string numbers(const Values& values) {

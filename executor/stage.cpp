@@ -5,6 +5,11 @@
 namespace paraplan {
 namespace {
 
+// A message is named by the part it is for and its direction.
+int tag_of(int64_t part, bool gradient) {
+  return static_cast<int>(2 * part + (gradient ? 1 : 0));
+}
+
 // The virtual stages of one pipeline stage.
 std::vector<std::vector<BlockPlace>> parts_of_stage(const Program& program, int64_t stage) {
   std::vector<std::vector<BlockPlace>> mine;
@@ -61,7 +66,18 @@ double Stage::run_passes(int64_t step) {
       backward(pass, step);
     }
   }
+  wait_for_messages();
   return launcher_.take_loss();
+}
+
+// The buffers of messages are the chunks' own.
+void Stage::wait_for_messages() {
+  if (env_.program.layout().pipeline == 1) return;
+  Messenger& messenger = env_.world.messenger();
+  for (const Chunk& chunk : chunks_) {
+    if (!is_last(chunk)) messenger.wait_sent(peer_of(chunk.part + 1), tag_of(chunk.part + 1, false));
+    if (chunk.part > 0) messenger.wait_sent(peer_of(chunk.part - 1), tag_of(chunk.part - 1, true));
+  }
 }
 
 LaunchSite Stage::site_of(const PipelineStep& pass, int64_t step) const {
@@ -128,7 +144,7 @@ void Stage::forward(const PipelineStep& pass, int64_t step) {
     receive(saved_tensor(first, slab.front(), env_.program.of(first).block.input), chunk.part, false);
   }
   if (!is_last(chunk) && env_.program.layout().pipeline > 1)
-    env_.world.messenger().wait_sent(peer_of(chunk.part + 1), static_cast<int>(2 * (chunk.part + 1)));
+    env_.world.messenger().wait_sent(peer_of(chunk.part + 1), tag_of(chunk.part + 1, false));
   const double start = now_s();
   for (size_t i = 0; i < chunk.blocks.size(); ++i) forward_block(chunk, i, slab, site_of(pass, step));
   env_.clock.add_pass("forward", start, now_s(), pass.micro_batch, pass.chunk);
@@ -172,8 +188,7 @@ void Stage::backward(const PipelineStep& pass, int64_t step) {
     gradient = env_.device.allocate(stream_bytes(), MemoryCategory::temporary);
     receive(gradient.data(), chunk.part, true);
   }
-  if (chunk.part > 0)
-    env_.world.messenger().wait_sent(peer_of(chunk.part - 1), static_cast<int>(2 * (chunk.part - 1) + 1));
+  if (chunk.part > 0) env_.world.messenger().wait_sent(peer_of(chunk.part - 1), tag_of(chunk.part - 1, true));
   const double start = now_s();
   for (size_t i = chunk.blocks.size(); i-- > 0;)
     gradient = backward_block(chunk, i, slab, std::move(gradient), site_of(pass, step));
@@ -241,13 +256,14 @@ Parameters::Timed Stage::timed(const BlockPlace& place) {
     const double start = now_s();
     work();
     const Weight& w = env_.program.of(place).block.weights[static_cast<size_t>(weight)];
-    env_.clock.add({.block = to_string(place.kind),
-                    .pass = pass,
-                    .index = weight,
-                    .name = w.name,
-                    .kind = gather ? "all_gather" : "reduce_scatter",
-                    .category = gather ? TimeCategory::parameter_gather : TimeCategory::data_communication},
-                   now_s() - start, calls);
+    env_.clock.add_in_pass(
+        {.block = to_string(place.kind),
+         .pass = pass,
+         .index = weight,
+         .name = w.name,
+         .kind = gather ? "all_gather" : "reduce_scatter",
+         .category = gather ? TimeCategory::parameter_gather : TimeCategory::data_communication},
+        now_s() - start, calls);
   };
 }
 
@@ -257,18 +273,15 @@ int Stage::peer_of(int64_t part) const {
   return rank_of(env_.program.layout(), peer);
 }
 
-// A message is named by the part it is for and its direction.
 void Stage::receive(void* data, int64_t part, bool gradient) {
   const int from = peer_of(gradient ? part + 1 : part - 1);
   const double start = now_s();
-  const double waited = env_.world.messenger().receive(data, stream_bytes(), from,
-                                                       static_cast<int>(2 * part + (gradient ? 1 : 0)));
+  const double waited = env_.world.messenger().receive(data, stream_bytes(), from, tag_of(part, gradient));
   env_.clock.add_receive(waited, now_s() - start - waited);
 }
 
 void Stage::send(const Buffer& message, int64_t part, bool gradient) {
-  env_.world.messenger().send(message.data(), stream_bytes(), peer_of(part),
-                              static_cast<int>(2 * part + (gradient ? 1 : 0)));
+  env_.world.messenger().send(message.data(), stream_bytes(), peer_of(part), tag_of(part, gradient));
 }
 
 }  // namespace paraplan

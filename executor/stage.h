@@ -62,6 +62,7 @@ class Stage {
   void walk(Walk which, const BlockPlace& place, Frame& frame, const LaunchSite& site);
   Parameters::Timed timed(const BlockPlace& place);
 
+  void wait_for_messages();
   int peer_of(int64_t part) const;
   void receive(void* data, int64_t part, bool gradient);
   void send(const Buffer& message, int64_t part, bool gradient);

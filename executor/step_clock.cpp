@@ -62,6 +62,11 @@ void StepClock::add(const OpTime& what, double seconds, int64_t calls) {
   running_[what.category] += seconds;
 }
 
+void StepClock::add_in_pass(const OpTime& what, double seconds, int64_t calls) {
+  add(what, seconds, calls);
+  in_ops_s_ += seconds;
+}
+
 void StepClock::add_op(BlockKind block, Walk walk, size_t index, const Op& op, double seconds) {
   std::vector<int>& places = op_slots_[static_cast<size_t>(block)][static_cast<size_t>(walk)];
   if (places.size() <= index) places.resize(index + 1, -1);

@@ -24,8 +24,10 @@ class StepClock {
   // Forgets the steps so far (warm-up), but keeps their number.
   void forget();
 
-  // `what` without seconds and calls; the same key always comes with the same rest.
+  // Work between passes. `what` without seconds and calls; the same key always comes with the same rest.
   void add(const OpTime& what, double seconds, int64_t calls = 1);
+  // The same for work inside a pass.
+  void add_in_pass(const OpTime& what, double seconds, int64_t calls);
   void add_op(BlockKind block, Walk walk, size_t index, const Op& op, double seconds);
   void add_pass(const char* name, double start_s, double end_s, int64_t micro_batch, int64_t chunk);
   // A message that was waited for: the part before it was on its way is a bubble.
@@ -36,7 +38,6 @@ class StepClock {
   Breakdown median_breakdown() const;
   // The last step, times from its start.
   Timeline last_timeline() const;
-  int64_t stage() const { return stage_; }
 
  private:
   struct Slot {

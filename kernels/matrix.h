@@ -20,6 +20,11 @@ struct Matrix {
   int64_t elements() const { return rows * columns; }
 };
 
+// `count` columns of m from `first` on.
+inline Matrix columns_of(const Matrix& m, int64_t first, int64_t count, ElementType type) {
+  return {static_cast<char*>(m.data) + first * size_of(type), m.rows, count, m.stride};
+}
+
 // Rows of heads side by side, as a projection leaves them. Head h (of `width`) of token t of sample b is at
 //   data[((part * batch + b) * tokens + t % tokens) * stride + h * width],   part = t / tokens.
 // A context group's gathered keys come in one part per rank; otherwise `tokens` is the whole sequence.

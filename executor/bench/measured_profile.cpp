@@ -117,16 +117,27 @@ HardwareProfile measured_profile(const std::vector<RanksProfile>& measured, cons
   const RanksProfile& full = *std::ranges::max_element(measured, {}, &RanksProfile::ranks);
   HardwareProfile profile;
   profile.description = measured_on.machine;
-  profile.measured_on = measured_on;
   const Composer composer(measured_on, memory_bytes);
   composer.device(full, profile.device);
   composer.links(full, profile.node);
   composer.host(full, profile.host);
   for (const RanksProfile& m : measured) add_new(m.ops, same_op, profile.device.op_samples);
-  if (previous != nullptr && previous->measured_on && previous->measured_on->machine == measured_on.machine) {
+  const bool same_machine =
+      previous != nullptr && previous->measured_on && previous->measured_on->machine == measured_on.machine;
+  if (same_machine) {
     add_new(previous->device.op_samples, same_op, profile.device.op_samples);
-    add_new(previous->node.samples, same_collective, profile.node.samples);
+    if (previous->measured_on->transport == measured_on.transport || full.ranks == 1)
+      add_new(previous->node.samples, same_collective, profile.node.samples);
+    if (previous->node.devices > full.ranks) {
+      std::vector<OpSample> ops = std::move(profile.device.op_samples);
+      std::vector<CollectiveSample> collectives = std::move(profile.node.samples);
+      profile = *previous;
+      profile.device.op_samples = std::move(ops);
+      profile.node.samples = std::move(collectives);
+    }
   }
+  profile.measured_on = measured_on;
+  if (same_machine && full.ranks == 1) profile.measured_on->transport = previous->measured_on->transport;
   return profile;
 }
 

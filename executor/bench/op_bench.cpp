@@ -9,12 +9,14 @@
 #include "executor/bench/measurement.h"
 #include "executor/launcher.h"
 #include "executor/program.h"
+#include "executor/resident.h"
 #include "executor/step_clock.h"
 #include "kernels/backends.h"
 
 namespace paraplan {
 namespace {
 
+constexpr double kMemoryShare = 0.8;
 constexpr double kCacheBytes = 64e6;  // layers beyond this much find the caches full of other data
 
 using OpKey = std::tuple<OpKind, Derivative, int64_t, int64_t, int64_t, double, double, bool>;
@@ -36,7 +38,7 @@ class BlockBench {
   BlockBench(World& world, const Scenario& scenario, const Layout& layout)
       : program_(scenario, layout),
         backend_(make_backend("cpu", program_.element_type())),
-        pool_(*backend_, 0),
+        pool_(*backend_, kMemoryShare * machine_memory_bytes() / world.size()),
         launcher_({program_.model(), program_.shape(), program_.global_batch(), 1}, {}, nullptr, *backend_),
         all_(group_of_all(world)) {
     add({BlockKind::embedding, 0});

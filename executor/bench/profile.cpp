@@ -9,19 +9,22 @@
 #include <tuple>
 
 #include "executor/bench/bench_group.h"
+#include "executor/resident.h"
 #include "executor/step_clock.h"
 
 namespace paraplan {
 namespace {
 
-using SampleKey = std::tuple<OpKind, Derivative, int64_t, int64_t, int64_t, double, double, bool, int64_t>;
+using SampleKey =
+    std::tuple<Precision, OpKind, Derivative, int64_t, int64_t, int64_t, double, double, bool, int64_t>;
 
 SampleKey key_of(const OpSample& s) {
-  return {s.kind, s.derivative, s.m, s.n, s.k, s.batch, s.bytes, s.random, s.ranks};
+  return {s.precision, s.kind, s.derivative, s.m, s.n, s.k, s.batch, s.bytes, s.random, s.ranks};
 }
 
-SampleKey key_of(const Op& op, int64_t ranks) {
-  return {op.kind, op.derivative, op.m, op.n, op.k, op.batch, op.bytes, op.random_numbers > 0, ranks};
+SampleKey key_of(const Op& op, Precision precision, int64_t ranks) {
+  return {precision, op.kind,  op.derivative,         op.m, op.n, op.k,
+          op.batch,  op.bytes, op.random_numbers > 0, ranks};
 }
 
 std::set<SampleKey> keys_of(const std::vector<OpSample>& samples) {
@@ -39,12 +42,6 @@ std::vector<Op> ops_of(const ShapeJob& job) {
       for (const Op& op : *list)
         if (!is_collective(op.kind)) ops.push_back(op);
   return ops;
-}
-
-double parameters_of(const ShapeJob& job) {
-  const ModelBlocks blocks = model_blocks(job.scenario, job.layout);
-  return blocks.embedding.parameters() + blocks.head.parameters() +
-         static_cast<double>(job.scenario.model.layers) * blocks.layer.parameters();
 }
 
 // One sample per op: the (lower) median of its times.
@@ -72,7 +69,8 @@ std::vector<ShapeJob> missing(const std::vector<ShapeJob>& jobs, const std::vect
   std::vector<ShapeJob> needed;
   for (const ShapeJob& job : jobs) {
     bool is_new = false;
-    for (const Op& op : ops_of(job)) is_new = known.insert(key_of(op, job.layout.devices())).second || is_new;
+    for (const Op& op : ops_of(job))
+      is_new = known.insert(key_of(op, job.scenario.precision, job.layout.devices())).second || is_new;
     if (is_new) needed.push_back(job);
   }
   return needed;
@@ -82,14 +80,27 @@ std::vector<std::string> missing_shapes(const ShapeJob& job, const std::vector<O
   std::set<SampleKey> known = keys_of(samples);
   std::vector<std::string> shapes;
   for (const Op& op : ops_of(job))
-    if (known.insert(key_of(op, job.layout.devices())).second) shapes.push_back(describe(op));
+    if (known.insert(key_of(op, job.scenario.precision, job.layout.devices())).second)
+      shapes.push_back(describe(op));
   return shapes;
 }
 
-RanksProfile measure(World& world, const std::vector<ShapeJob>& jobs, double budget_s,
-                     const std::function<void(int64_t done, int64_t total)>& progress) {
+double largest_parameters(const std::vector<ShapeJob>& jobs) {
+  double largest = 0;
+  for (const ShapeJob& job : jobs) {
+    const ModelBlocks blocks = model_blocks(job.scenario, job.layout);
+    largest =
+        std::max(largest, blocks.embedding.parameters() + blocks.head.parameters() +
+                              static_cast<double>(job.scenario.model.layers) * blocks.layer.parameters());
+  }
+  return largest;
+}
+
+RanksProfile measure(World& world, const std::vector<ShapeJob>& jobs, double largest_parameters,
+                     double budget_s, const std::function<void(int64_t done, int64_t total)>& progress) {
   constexpr size_t kRounds = 3;
   constexpr double kLinkShare = 0.15, kOptimizerShare = 0.1;
+  constexpr double kMemoryShare = 4 * 4 * 4 * 4, kSmallestLink = 1 << 20;
   RanksProfile result;
   result.ranks = world.size();
   const auto all = group_of_all(world);
@@ -98,9 +109,10 @@ RanksProfile measure(World& world, const std::vector<ShapeJob>& jobs, double bud
   const auto show = [&](int64_t done) {
     if (world.rank() == 0) progress(done, total);
   };
-  double parameters = 0, largest_bytes = 1 << 20;
-  for (const ShapeJob& job : jobs) parameters = std::max(parameters, parameters_of(job));
-  largest_bytes = std::max(largest_bytes, 4 * parameters);
+  // Weights, gradients and moments of this size, on every rank, take a quarter of the memory at most.
+  const double parameters = std::min(
+      largest_parameters, machine_memory_bytes() / (kMemoryShare * static_cast<double>(world.size())));
+  const double largest_bytes = std::max(kSmallestLink, 4 * parameters);
   show(0);
   result.rates = measure_rates(world);
   result.collectives = measure_collectives(world, largest_bytes, kLinkShare * budget_s);

@@ -79,7 +79,7 @@ TEST(Profile, ReplacesTheProfileOfAnotherMachine) {
   const Outcome outcome = profile(
       fmt::format("--ranks 1 --budget-s 0.5 --for '{}' --out '{}'", scenario().string(), out.string()));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_NE(outcome.err.find("is of another machine (not measured); it is replaced"), std::string::npos)
+  EXPECT_NE(outcome.err.find("is not measured on this machine; it is replaced"), std::string::npos)
       << outcome.err;
   EXPECT_TRUE(load_hardware(out).measured_on);
 }

@@ -77,7 +77,7 @@ TEST(Run, NamesOpsThatWereNotMeasured) {
   EXPECT_NE(outcome.err.find("no measured time for embedding.word, embedding.position, "), std::string::npos)
       << outcome.err;
   EXPECT_NE(outcome.err.find(" more: predicted from other shapes; `paraplan profile --for " + file.string() +
-                             "` measures them"),
+                             " --out PROFILE` measures them"),
             std::string::npos)
       << outcome.err;
 }

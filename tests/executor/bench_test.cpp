@@ -73,7 +73,7 @@ TEST_P(MeasuredOnThreads, HoldsEveryOpOfTheJobs) {
   RanksProfile measured;
   int64_t last_done = -1, last_total = 0;
   run_threads(ranks, [&](World& world) {
-    RanksProfile mine = measure(world, jobs, 0.2, [&](int64_t done, int64_t total) {
+    RanksProfile mine = measure(world, jobs, largest_parameters(jobs), 0.2, [&](int64_t done, int64_t total) {
       EXPECT_GE(done, last_done);
       last_done = done, last_total = total;
     });
@@ -137,6 +137,24 @@ TEST(MeasuredProfile, KeepsWhatIsOlderOnTheSameMachineAlone) {
   EXPECT_DOUBLE_EQ(added.device.op_samples[2].seconds, 7e-6);
   previous.measured_on->machine = "another machine";
   EXPECT_EQ(measured_profile({made_up(1, 1e-6)}, &previous, kHere, 8e9).device.op_samples.size(), 2u);
+}
+
+TEST(MeasuredProfile, KeepsTheDescriptionOfMoreRanks) {
+  const HardwareProfile two = measured_profile({made_up(2, 2e-6)}, nullptr, kHere, 8e9);
+  const HardwareProfile after = measured_profile({made_up(1, 1e-6)}, &two, kHere, 8e9);
+  EXPECT_EQ(after.node.devices, 2);
+  EXPECT_DOUBLE_EQ(after.device.memory_bytes, 4e9);
+  EXPECT_EQ(after.node.samples, two.node.samples);
+  EXPECT_EQ(after.device.op_samples.size(), 4u);
+}
+
+TEST(MeasuredProfile, DoesNotMixTransports) {
+  const HardwareProfile threads = measured_profile({made_up(2, 2e-6)}, nullptr, kHere, 8e9);
+  MeasuredOn processes = kHere;
+  processes.transport = "mpi";
+  const HardwareProfile after = measured_profile({made_up(4, 1e-6)}, &threads, processes, 8e9);
+  for (const CollectiveSample& s : after.node.samples) EXPECT_EQ(s.ranks, 4);
+  EXPECT_EQ(after.measured_on->transport, "mpi");
 }
 
 }  // namespace
