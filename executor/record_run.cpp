@@ -2,28 +2,20 @@
 
 #include <algorithm>
 #include <cassert>
-#include <cmath>
+
+#include "executor/bench/measurement.h"
 
 namespace paraplan {
 namespace {
-
-// Between the two values around it where `fraction` falls between two. Of `sorted`, which is not empty.
-double quantile(const std::vector<double>& sorted, double fraction) {
-  const double place = fraction * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<size_t>(place);
-  const size_t above = std::min(below + 1, sorted.size() - 1);
-  return std::lerp(sorted[below], sorted[above], place - static_cast<double>(below));
-}
 
 void set_step_time(RunRecord& run) {
   std::vector<double> seconds;
   for (size_t i = static_cast<size_t>(run.warmup_steps); i < run.steps.size(); ++i)
     seconds.push_back(run.steps[i].seconds);
   if (seconds.empty()) return;
-  std::ranges::sort(seconds);
-  run.iteration_time_s = quantile(seconds, 0.5);
-  if (run.iteration_time_s > 0)
-    run.iteration_spread = (quantile(seconds, 0.75) - quantile(seconds, 0.25)) / run.iteration_time_s;
+  const Measurement steps = summarize(seconds);
+  run.iteration_time_s = steps.seconds;
+  run.iteration_spread = steps.noise;
 }
 
 // By pipeline stage: the report of the rank whose work takes longest; of equal ones the first.

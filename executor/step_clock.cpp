@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <chrono>
 
+#include "executor/bench/measurement.h"
+
 namespace paraplan {
 namespace {
 
-double median(std::vector<double> values) {
-  if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return (*middle + *std::max_element(values.begin(), middle)) / 2;
+double median(const std::vector<double>& values) {
+  return summarize(values).seconds;
 }
 
 }  // namespace

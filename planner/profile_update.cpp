@@ -9,6 +9,7 @@
 #include "costmodel/blocks.h"
 #include "costmodel/input_error.h"
 #include "costmodel/lifetimes.h"
+#include "costmodel/op_sample_key.h"
 
 namespace paraplan {
 namespace {
@@ -42,29 +43,11 @@ bool is_in_blocks(const OpTime& op) {
          op.pass == to_string(Walk::backward);
 }
 
-OpSample sample_of(const Op& op, Precision precision, int64_t ranks) {
-  return {.precision = precision,
-          .kind = op.kind,
-          .derivative = op.derivative,
-          .m = op.m,
-          .n = op.n,
-          .k = op.k,
-          .batch = op.batch,
-          .bytes = op.bytes,
-          .random = op.random_numbers > 0,
-          .ranks = ranks};
-}
-
-bool same_op(OpSample a, const OpSample& b) {
-  a.seconds = b.seconds, a.noise = b.noise;
-  return a == b;
-}
-
 // Calls of one shape, wherever they are made.
 class SampleSums {
  public:
   void add(const OpSample& op, const OpTime& measured) {
-    auto found = std::ranges::find_if(sums_, [&op](const Sum& s) { return same_op(s.sample, op); });
+    auto found = std::ranges::find_if(sums_, [&op](const Sum& s) { return key_of(s.sample) == key_of(op); });
     if (found == sums_.end()) found = sums_.insert(sums_.end(), {op, 0});
     found->sample.seconds += measured.seconds;
     found->calls += static_cast<double>(measured.calls);
@@ -135,7 +118,7 @@ ProfileUpdate updated_profile(const HardwareProfile& profile, const std::string&
   ProfileUpdate update{profile, measured.size()};
   std::vector<OpSample>& samples = update.profile.device.op_samples;
   for (const OpSample& sample : measured) {
-    std::erase_if(samples, [&sample](const OpSample& old) { return same_op(old, sample); });
+    std::erase_if(samples, [&sample](const OpSample& old) { return key_of(old) == key_of(sample); });
     samples.push_back(sample);
   }
   update.profile.measured_on->date = run.date;

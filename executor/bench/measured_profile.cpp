@@ -3,6 +3,7 @@
 #include <cmath>
 #include <tuple>
 
+#include "costmodel/op_sample_key.h"
 #include "executor/bench/profile.h"
 
 namespace paraplan {
@@ -11,10 +12,7 @@ namespace {
 using Kind = CollectiveSample::Kind;
 
 bool same_op(const OpSample& a, const OpSample& b) {
-  const auto key = [](const OpSample& s) {
-    return std::tie(s.precision, s.kind, s.derivative, s.m, s.n, s.k, s.batch, s.bytes, s.random, s.ranks);
-  };
-  return key(a) == key(b);
+  return key_of(a) == key_of(b);
 }
 
 bool same_collective(const CollectiveSample& a, const CollectiveSample& b) {

@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <tuple>
+#include <utility>
 
+#include "costmodel/op_sample_key.h"
 #include "executor/bench/bench_group.h"
 #include "executor/bench/measurement.h"
 #include "executor/launcher.h"
@@ -18,12 +19,6 @@ namespace {
 
 constexpr double kMemoryShare = 0.8;
 constexpr double kCacheBytes = 64e6;  // layers beyond this much find the caches full of other data
-
-using OpKey = std::tuple<OpKind, Derivative, int64_t, int64_t, int64_t, double, double, bool>;
-
-OpKey key_of(const Op& op) {
-  return {op.kind, op.derivative, op.m, op.n, op.k, op.batch, op.bytes, op.random_numbers > 0};
-}
 
 // One block with memory for everything a micro-batch keeps and for its weights.
 struct Rig {
@@ -40,7 +35,8 @@ class BlockBench {
         backend_(make_backend("cpu", program_.element_type())),
         pool_(*backend_, kMemoryShare * machine_memory_bytes() / world.size()),
         launcher_({program_.model(), program_.shape(), program_.global_batch(), 1}, {}, nullptr, *backend_),
-        all_(group_of_all(world)) {
+        all_(group_of_all(world)),
+        ranks_(world.size()) {
     add({BlockKind::embedding, 0});
     const BlockProgram& layer = program_.of({BlockKind::layer, 1});
     const double bytes = 8 * layer.block.parameters() + layer.block.saved_bytes();
@@ -60,13 +56,12 @@ class BlockBench {
     } while (!stop);
   }
 
-  std::vector<OpSample> samples(Precision precision, int64_t ranks) const {
+  std::vector<OpSample> samples() const {
     std::vector<OpSample> result;
-    for (const auto& [key, seconds] : seconds_) {
-      const Measurement m = summarize(seconds);
-      OpSample s{.precision = precision, .ranks = ranks, .seconds = m.seconds, .noise = m.noise};
-      std::tie(s.kind, s.derivative, s.m, s.n, s.k, s.batch, s.bytes, s.random) = key;
-      result.push_back(s);
+    for (const auto& [key, timed] : seconds_) {
+      const Measurement m = summarize(timed.second);
+      result.push_back(timed.first);
+      result.back().seconds = m.seconds, result.back().noise = m.noise;
     }
     return result;
   }
@@ -140,9 +135,15 @@ class BlockBench {
       for (const Operand& operand : lifetimes.born[i]) own(rig, operand);
       const double start = now_s();
       launcher_.launch(ops[i], rig.frame, {});
-      if (record && !is_collective(ops[i].kind)) seconds_[key_of(ops[i])].push_back(now_s() - start);
+      if (record && !is_collective(ops[i].kind)) keep(ops[i], now_s() - start);
       for (const Operand& operand : lifetimes.dead[i]) rig.frame.release(operand);
     }
+  }
+
+  void keep(const Op& op, double seconds) {
+    const OpSample sample = sample_of(op, program_.shape().precision, ranks_);
+    auto& timed = seconds_.try_emplace(key_of(sample), sample, std::vector<double>{}).first->second;
+    timed.second.push_back(seconds);
   }
 
   void own(Rig& rig, const Operand& operand) {
@@ -156,7 +157,8 @@ class BlockBench {
   Launcher launcher_;
   std::unique_ptr<Communicator> all_;
   std::vector<Rig> rigs_;
-  std::map<OpKey, std::vector<double>> seconds_;
+  int64_t ranks_;
+  std::map<OpSampleKey, std::pair<OpSample, std::vector<double>>> seconds_;
 };
 
 }  // namespace
@@ -165,7 +167,7 @@ std::vector<OpSample> measure_ops(World& world, const Scenario& scenario, const 
                                   double budget_s) {
   BlockBench bench(world, scenario, layout);
   bench.run(budget_s);
-  return world.rank() == 0 ? bench.samples(scenario.precision, world.size()) : std::vector<OpSample>{};
+  return world.rank() == 0 ? bench.samples() : std::vector<OpSample>{};
 }
 
 }  // namespace paraplan

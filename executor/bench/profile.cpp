@@ -6,8 +6,8 @@
 #include <cmath>
 #include <map>
 #include <set>
-#include <tuple>
 
+#include "costmodel/op_sample_key.h"
 #include "executor/bench/bench_group.h"
 #include "executor/resident.h"
 #include "executor/step_clock.h"
@@ -15,20 +15,8 @@
 namespace paraplan {
 namespace {
 
-using SampleKey =
-    std::tuple<Precision, OpKind, Derivative, int64_t, int64_t, int64_t, double, double, bool, int64_t>;
-
-SampleKey key_of(const OpSample& s) {
-  return {s.precision, s.kind, s.derivative, s.m, s.n, s.k, s.batch, s.bytes, s.random, s.ranks};
-}
-
-SampleKey key_of(const Op& op, Precision precision, int64_t ranks) {
-  return {precision, op.kind,  op.derivative,         op.m, op.n, op.k,
-          op.batch,  op.bytes, op.random_numbers > 0, ranks};
-}
-
-std::set<SampleKey> keys_of(const std::vector<OpSample>& samples) {
-  std::set<SampleKey> keys;
+std::set<OpSampleKey> keys_of(const std::vector<OpSample>& samples) {
+  std::set<OpSampleKey> keys;
   for (const OpSample& s : samples) keys.insert(key_of(s));
   return keys;
 }
@@ -46,7 +34,7 @@ std::vector<Op> ops_of(const ShapeJob& job) {
 
 // One sample per op: the (lower) median of its times.
 std::vector<OpSample> medians(const std::vector<OpSample>& samples) {
-  std::map<SampleKey, std::vector<OpSample>> by_op;
+  std::map<OpSampleKey, std::vector<OpSample>> by_op;
   for (const OpSample& s : samples) by_op[key_of(s)].push_back(s);
   std::vector<OpSample> result;
   for (auto& [key, group] : by_op) {
@@ -65,22 +53,23 @@ std::string describe(const Op& op) {
 }  // namespace
 
 std::vector<ShapeJob> missing(const std::vector<ShapeJob>& jobs, const std::vector<OpSample>& samples) {
-  std::set<SampleKey> known = keys_of(samples);
+  std::set<OpSampleKey> known = keys_of(samples);
   std::vector<ShapeJob> needed;
   for (const ShapeJob& job : jobs) {
     bool is_new = false;
     for (const Op& op : ops_of(job))
-      is_new = known.insert(key_of(op, job.scenario.precision, job.layout.devices())).second || is_new;
+      is_new =
+          known.insert(key_of(sample_of(op, job.scenario.precision, job.layout.devices()))).second || is_new;
     if (is_new) needed.push_back(job);
   }
   return needed;
 }
 
 std::vector<std::string> missing_shapes(const ShapeJob& job, const std::vector<OpSample>& samples) {
-  std::set<SampleKey> known = keys_of(samples);
+  std::set<OpSampleKey> known = keys_of(samples);
   std::vector<std::string> shapes;
   for (const Op& op : ops_of(job))
-    if (known.insert(key_of(op, job.scenario.precision, job.layout.devices())).second)
+    if (known.insert(key_of(sample_of(op, job.scenario.precision, job.layout.devices()))).second)
       shapes.push_back(describe(op));
   return shapes;
 }
