@@ -97,7 +97,7 @@ void Launcher::sentence_head(const Op& op, const Frame& frame) {
     backend_.loss_maximum(logits, 0, 2, maximum);
     backend_.loss_sum(logits, 0, 2, labels, maximum, sum, target);
     if (counts && me_.tensor == 0)
-      loss_ += backend_.cross_entropy(labels, sum, target) / static_cast<double>(job_.global_batch);
+      backend_.cross_entropy(labels, 1 / static_cast<double>(job_.global_batch), sum, target, loss_.data());
     return;
   }
   const Matrix first = reads(0), pooled = reads(1), pooled_gradient = part(kSentenceColumns, pooled.columns);
@@ -118,7 +118,7 @@ void Launcher::loss(const Op& op, const Frame& frame) {
                          static_cast<double>(targets_per_sample(job_.model.family, job_.shape.seq_length));
   if (op.kind == OpKind::cross_entropy && op.derivative == Derivative::none) {
     if (me_.tensor == 0)
-      loss_ += backend_.cross_entropy(indices(frame, op.reads[0]), reads(1), reads(2)) / targets;
+      backend_.cross_entropy(indices(frame, op.reads[0]), 1 / targets, reads(1), reads(2), loss_.data());
     return;
   }
   const Matrix logits = reads(0);

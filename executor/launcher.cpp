@@ -20,7 +20,7 @@ uint32_t stream_of(const char* name, int64_t block) {
 }  // namespace
 
 Launcher::Launcher(const Job& job, const Coordinates& me, const Groups* groups, Backend& backend)
-    : job_(job), me_(me), groups_(groups), backend_(backend) {
+    : job_(job), me_(me), groups_(groups), backend_(backend), loss_(backend) {
   const ModelSpec& model = job.model;
   attention_.batch = job.shape.micro_batch;
   attention_.heads = model.heads / job.shape.tensor;
@@ -30,12 +30,6 @@ Launcher::Launcher(const Job& job, const Coordinates& me, const Groups* groups, 
   attention_.width = model.head_width();
   attention_.first_query = me.context * attention_.queries;
   attention_.causal = model.family != Family::bert;
-}
-
-double Launcher::take_loss() {
-  const double loss = loss_;
-  loss_ = 0;
-  return loss;
 }
 
 RowMap Launcher::rows_of(const Tensor& tensor, const LaunchSite& site) const {
@@ -62,8 +56,26 @@ DropoutDraw Launcher::draw_of(const Op& op, const Tensor& tensor, const LaunchSi
           .rows = rows_of(tensor, site)};
 }
 
-HeadRows Launcher::heads_at(const Matrix& rows, int64_t column, int64_t tokens) const {
-  return {columns_of(rows, column, 0, backend_.element_type()).data, rows.stride, tokens};
+// Queries, keys and values lie side by side in one tensor, or keys and values in a tensor of their own
+// (gathered over the context group; gradients).
+HeadRows Launcher::queries_in(const Matrix& rows) const {
+  return heads_at(rows, 0);
+}
+
+HeadRows Launcher::keys_in(const Matrix& rows) const {
+  return heads_at(rows, rows.columns - 2 * attention_.kv_heads * attention_.width);
+}
+
+HeadRows Launcher::values_in(const Matrix& rows) const {
+  return heads_at(rows, rows.columns - attention_.kv_heads * attention_.width);
+}
+
+HeadRows Launcher::heads_at(const Matrix& rows, int64_t column) const {
+  return {columns_of(rows, column, 0, backend_.element_type()).data, rows.stride, attention_.queries};
+}
+
+double Launcher::attention_scale() const {
+  return 1 / std::sqrt(static_cast<double>(attention_.width));
 }
 
 void Launcher::launch(const Op& op, Frame& frame, const LaunchSite& site) {
@@ -71,6 +83,7 @@ void Launcher::launch(const Op& op, Frame& frame, const LaunchSite& site) {
   if (op.kind == OpKind::gemm) return gemm(op, frame);
   if (op.attention_core) {
     if (op.kind == OpKind::dropout) return dropout(op, frame, site);
+    if (op.kind == OpKind::flash_attention) return flash_attention(op, frame, site);
     return attention(op, frame);
   }
   if (!row_kernel(op, frame, site))
@@ -131,15 +144,10 @@ void Launcher::gemm(const Op& op, const Frame& frame) {
   g.a = frame.matrix(op.reads[0]);
   g.b = frame.matrix(op.reads[1]);
   g.c = frame.matrix(op.writes[0]);
-  const Matrix bias = frame.matrix(op.reads[2]);
   switch (op.derivative) {
     case Derivative::none:
       g.transpose_b = op.transposed;
-      if (bias.data != nullptr) {
-        backend_.fill(0, g.c);
-        backend_.bias_add(bias, g.c);
-        g.accumulate = true;
-      }
+      g.bias = frame.matrix(op.reads[2]);
       break;
     case Derivative::data:
       g.transpose_b = !op.transposed;
@@ -154,7 +162,7 @@ void Launcher::gemm(const Op& op, const Frame& frame) {
 }
 
 void Launcher::attention(const Op& op, const Frame& frame) {
-  const double scale = 1 / std::sqrt(static_cast<double>(attention_.width));
+  const double scale = attention_scale();
   const Matrix first = frame.matrix(op.reads[0]), written = frame.matrix(op.writes[0]);
   const bool forward = op.derivative == Derivative::none;
   if (op.kind == OpKind::softmax) {
@@ -167,33 +175,39 @@ void Launcher::attention(const Op& op, const Frame& frame) {
   attention_products(op, frame);
 }
 
-// Queries, keys and values lie side by side in one tensor, or keys and values in a tensor of their own
-// (gathered over the context group; gradients).
 void Launcher::attention_products(const Op& op, const Frame& frame) {
   const Matrix first = frame.matrix(op.reads[0]), second = frame.matrix(op.reads[1]);
   const Matrix written = frame.matrix(op.writes[0]);
-  const int64_t queries = attention_.heads * attention_.width, keys = attention_.kv_heads * attention_.width;
-  const auto key = [&](const Matrix& m) {
-    return heads_at(m, m.columns == 2 * keys ? 0 : queries, attention_.queries);
-  };
-  const auto value = [&](const Matrix& m) {
-    return heads_at(m, m.columns == 2 * keys ? keys : queries + keys, attention_.queries);
-  };
-  const auto query = [&](const Matrix& m) { return heads_at(m, 0, attention_.queries); };
   const bool scores = op.kind == OpKind::attention_scores;
   switch (op.derivative) {
     case Derivative::none:
-      if (scores) return backend_.attention_scores(attention_, query(first), key(second), written);
-      return backend_.attention_context(attention_, first, value(second), written);
+      if (scores) return backend_.attention_scores(attention_, queries_in(first), keys_in(second), written);
+      return backend_.attention_context(attention_, first, values_in(second), written);
     case Derivative::data:
       if (scores)
-        return backend_.attention_scores_query_gradient(attention_, first, key(second), query(written));
-      return backend_.attention_context_probabilities_gradient(attention_, first, value(second), written);
+        return backend_.attention_scores_query_gradient(attention_, first, keys_in(second),
+                                                        queries_in(written));
+      return backend_.attention_context_probabilities_gradient(attention_, first, values_in(second), written);
     case Derivative::weight:
       if (scores)
-        return backend_.attention_scores_key_gradient(attention_, second, query(first), key(written));
-      return backend_.attention_context_value_gradient(attention_, first, second, value(written));
+        return backend_.attention_scores_key_gradient(attention_, second, queries_in(first),
+                                                      keys_in(written));
+      return backend_.attention_context_value_gradient(attention_, first, second, values_in(written));
   }
+}
+
+// Masks are drawn as for the scores, of which the sums have a row each.
+void Launcher::flash_attention(const Op& op, const Frame& frame, const LaunchSite& site) {
+  const auto reads = [&](size_t i) { return frame.matrix(op.reads[i]); };
+  const auto writes = [&](size_t i) { return frame.matrix(op.writes[i]); };
+  const bool forward = op.derivative == Derivative::none;
+  const DropoutDraw draw = draw_of(op, frame.tensor(forward ? op.writes[1] : op.reads[4]), site);
+  if (forward)
+    return backend_.flash_attention(attention_, attention_scale(), draw, queries_in(reads(0)),
+                                    keys_in(reads(1)), values_in(reads(1)), writes(0), writes(1));
+  backend_.flash_attention_gradient(attention_, attention_scale(), draw, reads(0), queries_in(reads(1)),
+                                    keys_in(reads(2)), values_in(reads(2)), reads(3), reads(4),
+                                    queries_in(writes(0)), keys_in(writes(1)), values_in(writes(1)));
 }
 
 void Launcher::norm(const Op& op, const Frame& frame) {

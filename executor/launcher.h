@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "costmodel/blocks.h"
+#include "executor/device_sum.h"
 #include "executor/frame.h"
 #include "executor/topology.h"
 #include "kernels/backend.h"
@@ -32,11 +33,12 @@ class Launcher {
   void launch(const Op& op, Frame& frame, const LaunchSite& site);
 
   // Loss of this rank's micro-batches since the last call: its part of the mean over the global batch.
-  double take_loss();
+  double take_loss() { return loss_.take(); }
 
  private:
   void gemm(const Op& op, const Frame& frame);
   void attention(const Op& op, const Frame& frame);
+  void flash_attention(const Op& op, const Frame& frame, const LaunchSite& site);
   void attention_products(const Op& op, const Frame& frame);
   bool row_kernel(const Op& op, const Frame& frame, const LaunchSite& site);
   void norm(const Op& op, const Frame& frame);
@@ -55,7 +57,11 @@ class Launcher {
   // Rows of an activation (whole, or divided over the tensor group), or of the scores.
   RowMap rows_of(const Tensor& tensor, const LaunchSite& site) const;
   DropoutDraw draw_of(const Op& op, const Tensor& tensor, const LaunchSite& site) const;
-  HeadRows heads_at(const Matrix& rows, int64_t column, int64_t tokens) const;
+  double attention_scale() const;  // of the scores
+  HeadRows queries_in(const Matrix& rows) const;
+  HeadRows keys_in(const Matrix& rows) const;
+  HeadRows values_in(const Matrix& rows) const;
+  HeadRows heads_at(const Matrix& rows, int64_t column) const;
   int64_t first_vocabulary_row(const Matrix& table) const { return me_.tensor * table.rows; }
 
   Job job_;
@@ -63,7 +69,7 @@ class Launcher {
   const Groups* groups_;
   Backend& backend_;
   AttentionShape attention_;
-  double loss_ = 0;
+  DeviceSum loss_;
 };
 
 }  // namespace paraplan

@@ -25,7 +25,8 @@ Parameters::Parameters(const Program& program, const std::vector<std::vector<Blo
       backend_(backend),
       pool_(device),
       type_(program.element_type()),
-      tensor_rank_(me.tensor) {
+      tensor_rank_(me.tensor),
+      square_sum_(backend) {
   place_weights(program, parts, me);
   place_shards();
   allocate(host);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "executor/device_sum.h"
 #include "executor/memory_pool.h"
 #include "executor/program.h"
 #include "executor/topology.h"
@@ -94,6 +95,7 @@ class Parameters {
   Part own_;  // ZeRO 1: of the flat parameters
   Buffer weights_, gradients_, moments_;
   std::vector<UpdatePiece> pieces_;
+  DeviceSum square_sum_;
 };
 
 }  // namespace paraplan

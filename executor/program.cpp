@@ -41,16 +41,23 @@ void check_fusion(const Scenario& scenario) {
                                                  {"in_place_gradients", f.in_place_gradients}};
   for (const auto& [key, on] : needed)
     if (!on) refuse(key, "false");
-  if (f.flash_attention) refuse("flash_attention", "true");
   if (f.attention_dropout) refuse("attention_dropout", "true");
 }
 
-void check_supported(const Scenario& scenario, const Layout& layout) {
-  check_fusion(scenario);
-  if (scenario.precision != Precision::fp32 && scenario.precision != Precision::fp64)
+void check_precision(const Scenario& scenario, const std::string& device) {
+  const auto refuse = [&](const char* have) {
     throw InputError(scenario.path, 0, "precision",
-                     fmt::format("the CPU executor computes in fp32 or fp64; the scenario says {}",
-                                 to_string(scenario.precision)));
+                     fmt::format("the {}; the scenario says {}", have, to_string(scenario.precision)));
+  };
+  const Precision p = scenario.precision;
+  if (device == "cpu" && p != Precision::fp32 && p != Precision::fp64)
+    refuse("CPU executor computes in fp32 or fp64");
+  if (device == "cuda" && p == Precision::fp64) refuse("CUDA executor computes in fp16, bf16 or fp32");
+}
+
+void check_supported(const Scenario& scenario, const Layout& layout, const std::string& device) {
+  check_fusion(scenario);
+  check_precision(scenario, device);
   if (const auto obstacle = executor_obstacle(scenario, layout))
     throw InputError(scenario.path, 0, to_string(layout), *obstacle);
 }
@@ -77,13 +84,13 @@ const char* to_string(BlockKind kind) {
   return "";
 }
 
-Program::Program(const Scenario& scenario, const Layout& layout)
+Program::Program(const Scenario& scenario, const Layout& layout, const std::string& device)
     : model_(scenario.model),
       layout_(layout),
       shape_(block_shape(scenario, layout)),
       global_batch_(scenario.global_batch),
       micro_batches_(scenario.global_batch / (layout.micro_batch * layout.data)) {
-  check_supported(scenario, layout);
+  check_supported(scenario, layout, device);
   const Fusion& fusion = scenario.software.fusion;
   embedding_ = compile(embedding_block(model_, fusion, shape_), Kept::all);
   head_ = compile(head_block(model_, fusion, shape_, layout.pipeline > 1), Kept::all);
@@ -119,7 +126,17 @@ const BlockProgram& Program::of(const BlockPlace& place) const {
 }
 
 ElementType Program::element_type() const {
-  return shape_.precision == Precision::fp64 ? ElementType::fp64 : ElementType::fp32;
+  switch (shape_.precision) {
+    case Precision::fp16:
+      return ElementType::fp16;
+    case Precision::bf16:
+      return ElementType::bf16;
+    case Precision::fp32:
+      return ElementType::fp32;
+    case Precision::fp64:
+      break;
+  }
+  return ElementType::fp64;
 }
 
 int64_t Program::stream_rows() const {

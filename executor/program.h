@@ -44,8 +44,9 @@ std::optional<std::string> executor_obstacle(const Scenario& scenario, const Lay
 class Program {
  public:
   // `layout` must pass check_layout. Throws InputError where the software profile describes kernels that the
-  // executor does not have, or the layout splits what it cannot.
-  Program(const Scenario& scenario, const Layout& layout);
+  // executor does not have, `device` does not compute in the scenario's precision, or the layout splits what
+  // the executor cannot.
+  Program(const Scenario& scenario, const Layout& layout, const std::string& device = "cpu");
 
   const BlockProgram& of(const BlockPlace& place) const;
   // Virtual stages in model order.

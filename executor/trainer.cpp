@@ -20,7 +20,7 @@ class RankTrainer {
       : world_(world),
         job_(job),
         hooks_(hooks),
-        program_(job.scenario, job.layout),
+        program_(job.scenario, job.layout, job.device),
         me_(coordinates_of(job.layout, world.rank())),
         groups_(make_groups(world, job.layout, job.scenario.model.tied_embeddings)),
         backend_(make_backend(job.device, program_.element_type())),

@@ -74,19 +74,22 @@ bool Parameters::answers_for(const WeightSlot& slot) const {
 }
 
 double Parameters::square_sum() {
-  double sum = 0;
+  std::vector<Matrix> gradients;
   for (const UpdatePiece& piece : pieces_)
-    if (answers_for(*piece.slot)) sum += backend_.square_sum(flat(piece.gradient, piece.count));
-  return sum;
+    if (answers_for(*piece.slot)) gradients.push_back(flat(piece.gradient, piece.count));
+  backend_.square_sum(gradients, square_sum_.data());
+  return square_sum_.take();
 }
 
 void Parameters::update(const AdamStep& step) {
-  for (const UpdatePiece& piece : pieces_) {
-    AdamStep own = step;
-    if (piece.slot->place.weight.rows == 1) own.weight_decay = 0;  // biases and norms
-    backend_.adam(own, flat(piece.parameter, piece.count), flat(piece.gradient, piece.count),
-                  flat(piece.first_moment, piece.count), flat(piece.second_moment, piece.count));
-  }
+  std::vector<AdamTensor> tensors;
+  for (const UpdatePiece& piece : pieces_)
+    tensors.push_back({.parameter = flat(piece.parameter, piece.count),
+                       .gradient = flat(piece.gradient, piece.count),
+                       .first_moment = flat(piece.first_moment, piece.count),
+                       .second_moment = flat(piece.second_moment, piece.count),
+                       .decays = piece.slot->place.weight.rows > 1});  // not biases and norms
+  backend_.adam(step, tensors);
   // The reduction has used the rest of the flat gradients as scratch.
   if (zero_stage_ == 1 && groups_.data) backend_.fill(0, flat(gradients_.data(), elements_));
 }

@@ -1,20 +1,32 @@
 #pragma once
 
-#include <memory>
+#include <span>
 #include <string>
 
 #include "kernels/matrix.h"
 
 namespace paraplan {
 
-// c = a * b, or c += a * b. Shapes after transposition: a (m, k), b (k, n), c (m, n).
+// What a matrix product does with its result before it is stored.
+enum class Epilogue {
+  none,
+  gelu,           // pre_activation = a * b + bias is stored, c = gelu(pre_activation)
+  gelu_gradient,  // c = (a * b) * gelu'(pre_activation); column sums of c are added to bias_gradient, if
+                  // given
+};
+
+// c = a * b [+ bias], or c += a * b. Shapes after transposition: a (m, k), b (k, n), c (m, n).
 struct Gemm {
   Matrix a;
   bool transpose_a = false;
   Matrix b;
   bool transpose_b = false;
-  Matrix c;
-  bool accumulate = false;
+  Matrix c;                 // in the accumulation type where `accumulate`
+  bool accumulate = false;  // without bias or epilogue
+  Matrix bias = {};         // (1, n), added to each row; null: none
+  Epilogue epilogue = Epilogue::none;
+  Matrix pre_activation = {};  // (m, n)
+  Matrix bias_gradient = {};   // (1, n), accumulation type; null: none
 };
 
 struct AdamStep {
@@ -24,10 +36,18 @@ struct AdamStep {
   int64_t step = 1;           // from 1: for the bias corrections
 };
 
+// A weight in the optimizer. Element types: parameter the backend's, the rest its accumulation type.
+struct AdamTensor {
+  Matrix parameter, gradient, first_moment, second_moment;
+  Matrix master = {};  // full-precision copy, which the parameter is rounded from; null: the parameter itself
+  bool decays = true;  // weight decay applies
+};
+
 // Maths on buffers of one device, in one element type. Knows no plan, rank or layout. Every call returns when
-// its work is done or queued in order; nothing is allocated beyond what `workspace` names. Shapes are the
-// caller's duty; an op that a backend does not have throws std::invalid_argument and says which.
-// Names of results come last. "+=" marks results that are added to.
+// its work is done or queued in order; nothing is allocated beyond `workspace_bytes`. Shapes are the caller's
+// duty; an op that a backend does not have throws std::invalid_argument and says which.
+// Names of results come last. "+=" marks results that are added to. In the accumulation type are: gradients
+// of weights (gain, shift, bias, tables), statistics, log_sum_exp, maximum, sum, target.
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -38,7 +58,11 @@ class Backend {
   // Memory of the device, aligned for its widest access; not initialised. Throws std::bad_alloc.
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* data) = 0;
-  virtual void synchronize() = 0;  // waits for queued work
+  virtual size_t workspace_bytes() const = 0;  // held besides, from construction on
+  virtual void synchronize() = 0;              // waits for queued work
+  // Between the host's memory and the device's, behind queued work; the data is there when they return.
+  virtual void upload(const void* host, size_t bytes, void* device) = 0;
+  virtual void download(const void* device, size_t bytes, void* host) = 0;
 
   virtual void gemm(const Gemm& product) = 0;
 
@@ -62,6 +86,18 @@ class Backend {
                                                         const Matrix& probabilities_gradient) = 0;
   virtual void attention_context_value_gradient(const AttentionShape&, const Matrix& probabilities,
                                                 const Matrix& gradient, const HeadRows& value_gradient) = 0;
+  // Attention without stored scores (Dao et al. 2022): merged (B * T, H * width) = dropout(softmax(scale *
+  // query key^T)) value; log_sum_exp (B * H * T, 1) of the scaled scores. The dropout draws the mask of a
+  // (B * H * T, T') matrix and keeps none.
+  virtual void flash_attention(const AttentionShape&, double scale, const DropoutDraw&, const HeadRows& query,
+                               const HeadRows& key, const HeadRows& value, const Matrix& merged,
+                               const Matrix& log_sum_exp) = 0;
+  // All three gradients are written. `merged` and `log_sum_exp` are those of the forward pass.
+  virtual void flash_attention_gradient(const AttentionShape&, double scale, const DropoutDraw&,
+                                        const Matrix& gradient, const HeadRows& query, const HeadRows& key,
+                                        const HeadRows& value, const Matrix& merged,
+                                        const Matrix& log_sum_exp, const HeadRows& query_gradient,
+                                        const HeadRows& key_gradient, const HeadRows& value_gradient) = 0;
   // (B * H * T, width) to (B * T, H * width), and back.
   virtual void merge_heads(const AttentionShape&, const Matrix& context, const Matrix& merged) = 0;
   virtual void split_heads(const AttentionShape&, const Matrix& merged, const Matrix& context) = 0;
@@ -119,16 +155,18 @@ class Backend {
   // sum of exp(logit - maximum), and the target's logit - maximum (0 where another rank holds it).
   virtual void loss_sum(const Matrix& logits, int64_t first, int64_t vocab, const int64_t* targets,
                         const Matrix& maximum, const Matrix& sum, const Matrix& target) = 0;
-  // Sum over rows with a target >= 0 of log(sum) - target, in double precision.
-  virtual double cross_entropy(const int64_t* targets, const Matrix& sum, const Matrix& target) = 0;
+  // *total += scale * sum over rows with a target >= 0 of log(sum) - target; `total` lies in device memory.
+  virtual void cross_entropy(const int64_t* targets, double scale, const Matrix& sum, const Matrix& target,
+                             double* total) = 0;
   // In place: logits to scale * (softmax - one hot); zero for padding and for rows with target < 0.
   virtual void cross_entropy_gradient(int64_t first, int64_t vocab, const int64_t* targets, double scale,
                                       const Matrix& maximum, const Matrix& sum, const Matrix& logits) = 0;
 
-  virtual double square_sum(const Matrix& x) = 0;  // in double precision
-  // One AdamW update; the gradient is zeroed behind it.
-  virtual void adam(const AdamStep&, const Matrix& parameter, const Matrix& gradient,
-                    const Matrix& first_moment, const Matrix& second_moment) = 0;
+  // *total += sum of the squares of all elements of matrices in the accumulation type; `total` lies in device
+  // memory.
+  virtual void square_sum(std::span<const Matrix> matrices, double* total) = 0;
+  // One AdamW update of all tensors; gradients are zeroed behind it.
+  virtual void adam(const AdamStep&, std::span<const AdamTensor> tensors) = 0;
 };
 
 }  // namespace paraplan

@@ -5,13 +5,20 @@
 
 namespace paraplan {
 
-enum class ElementType { fp32, fp64 };
+enum class ElementType { fp16, bf16, fp32, fp64 };
 
 inline int64_t size_of(ElementType type) {
-  return type == ElementType::fp64 ? 8 : 4;
+  if (type == ElementType::fp64) return 8;
+  return type == ElementType::fp32 ? 4 : 2;
 }
 
-// A row-major matrix in the backend's memory; it owns nothing. Element type: the backend's.
+// What sums over elements of `type` are kept in: gradients of weights, statistics, the optimizer's state.
+inline ElementType accumulation_type(ElementType type) {
+  return type == ElementType::fp64 ? ElementType::fp64 : ElementType::fp32;
+}
+
+// A row-major matrix in the backend's memory; it owns nothing. Element type: the backend's, or its
+// accumulation type where Backend says so.
 struct Matrix {
   void* data = nullptr;
   int64_t rows = 0, columns = 0;

@@ -6,6 +6,7 @@
 #include "executor/bench/bench_group.h"
 #include "executor/bench/measurement.h"
 #include "executor/bench/op_bench.h"
+#include "executor/device_sum.h"
 #include "executor/step_clock.h"
 #include "kernels/backends.h"
 
@@ -166,6 +167,7 @@ std::vector<OpSample> measure_optimizer(World& world, double parameters, double 
   const std::vector<int64_t> sizes = series(parameters);
   const Memory weight(*backend, sizes.back()), gradient(*backend, sizes.back());
   const Memory first(*backend, sizes.back()), second(*backend, sizes.back());
+  const DeviceSum sum(*backend);
   const Repeater repeater(*backend, all.get());
   const double each_s = budget_s / (2 * static_cast<double>(sizes.size()));
   std::vector<OpSample> samples;
@@ -179,9 +181,10 @@ std::vector<OpSample> measure_optimizer(World& world, double parameters, double 
                          .noise = m.noise});
     };
     // Bytes per parameter as optimizer_ops counts them for this software.
-    add(OpKind::gradient_norm, 4, [&] { backend->square_sum(gradient.flat(n)); });
-    add(OpKind::adam, 32,
-        [&] { backend->adam(step, weight.flat(n), gradient.flat(n), first.flat(n), second.flat(n)); });
+    add(OpKind::gradient_norm, 4, [&] { backend->square_sum({{gradient.flat(n)}}, sum.data()); });
+    add(OpKind::adam, 32, [&] {
+      backend->adam(step, {{{weight.flat(n), gradient.flat(n), first.flat(n), second.flat(n)}}});
+    });
   }
   return world.rank() == 0 ? samples : std::vector<OpSample>{};
 }

@@ -1,5 +1,6 @@
 #include <cassert>
 
+#include "kernels/cpu/attention_blocks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/matrix_product.h"
 #include "kernels/cpu/spans.h"
@@ -36,15 +37,6 @@ Matrix context_block(const AttentionShape& shape, const Matrix& context, const H
   return {row_data<Real>(context, row), shape.queries, shape.width, context.stride};
 }
 
-// (tokens, width) of one head of one part of rows of heads.
-template <typename Real>
-Matrix head_block(const AttentionShape& shape, const HeadRows& rows, int64_t sample, int64_t head,
-                  int64_t part) {
-  const int64_t row = (part * shape.batch + sample) * rows.tokens;
-  return {static_cast<Real*>(rows.data) + row * rows.stride + head * shape.width, rows.tokens, shape.width,
-          rows.stride};
-}
-
 template <typename Real>
 Matrix query_block(const AttentionShape& shape, const HeadRows& queries, const HeadPart& at) {
   assert(queries.tokens == shape.queries);
@@ -53,7 +45,7 @@ Matrix query_block(const AttentionShape& shape, const HeadRows& queries, const H
 
 template <typename Real>
 Matrix key_block(const AttentionShape& shape, const HeadRows& keys, const HeadPart& at) {
-  return head_block<Real>(shape, keys, at.sample, at.head / (shape.heads / shape.kv_heads), at.part);
+  return head_block<Real>(shape, keys, at.sample, kv_head(shape, at.head), at.part);
 }
 
 // Whether an earlier query head has already given its share to the gradient of the same keys.

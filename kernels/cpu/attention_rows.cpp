@@ -3,17 +3,12 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/cpu/attention_blocks.h"
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/spans.h"
 
 namespace paraplan {
 namespace {
-
-// Keys that the query of a row of scores sees: the first so many.
-int64_t visible_keys(const AttentionShape& shape, int64_t row) {
-  if (!shape.causal) return shape.keys;
-  return std::min(shape.first_query + row % shape.queries + 1, shape.keys);
-}
 
 // Calls body(span of the context, span of the merged rows) for every head of every token.
 template <typename Real, typename Body>

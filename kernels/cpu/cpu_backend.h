@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstring>
 #include <new>
 
 #include "kernels/backend.h"
@@ -19,7 +20,12 @@ class CpuBackend final : public Backend {
 
   void* allocate(size_t bytes) override { return ::operator new(bytes, kAlignment); }
   void release(void* data) override { ::operator delete(data, kAlignment); }
+  // Attention without stored scores keeps a few rows of them on the heap while it runs; nothing else needs
+  // more.
+  size_t workspace_bytes() const override { return 0; }
   void synchronize() override {}
+  void upload(const void* host, size_t bytes, void* device) override { std::memcpy(device, host, bytes); }
+  void download(const void* device, size_t bytes, void* host) override { std::memcpy(host, device, bytes); }
 
   void gemm(const Gemm& product) override;
   void attention_scores(const AttentionShape&, const HeadRows& query, const HeadRows& key,
@@ -38,6 +44,14 @@ class CpuBackend final : public Backend {
                                                 const Matrix& probabilities_gradient) override;
   void attention_context_value_gradient(const AttentionShape&, const Matrix& probabilities,
                                         const Matrix& gradient, const HeadRows& value_gradient) override;
+  void flash_attention(const AttentionShape&, double scale, const DropoutDraw&, const HeadRows& query,
+                       const HeadRows& key, const HeadRows& value, const Matrix& merged,
+                       const Matrix& log_sum_exp) override;
+  void flash_attention_gradient(const AttentionShape&, double scale, const DropoutDraw&,
+                                const Matrix& gradient, const HeadRows& query, const HeadRows& key,
+                                const HeadRows& value, const Matrix& merged, const Matrix& log_sum_exp,
+                                const HeadRows& query_gradient, const HeadRows& key_gradient,
+                                const HeadRows& value_gradient) override;
   void merge_heads(const AttentionShape&, const Matrix& context, const Matrix& merged) override;
   void split_heads(const AttentionShape&, const Matrix& merged, const Matrix& context) override;
   void rotary(const RowMap&, int64_t heads, int64_t width, double base, bool inverse,
@@ -74,12 +88,12 @@ class CpuBackend final : public Backend {
   void loss_maximum(const Matrix& logits, int64_t first, int64_t vocab, const Matrix& maximum) override;
   void loss_sum(const Matrix& logits, int64_t first, int64_t vocab, const int64_t* targets,
                 const Matrix& maximum, const Matrix& sum, const Matrix& target) override;
-  double cross_entropy(const int64_t* targets, const Matrix& sum, const Matrix& target) override;
+  void cross_entropy(const int64_t* targets, double scale, const Matrix& sum, const Matrix& target,
+                     double* total) override;
   void cross_entropy_gradient(int64_t first, int64_t vocab, const int64_t* targets, double scale,
                               const Matrix& maximum, const Matrix& sum, const Matrix& logits) override;
-  double square_sum(const Matrix& x) override;
-  void adam(const AdamStep&, const Matrix& parameter, const Matrix& gradient, const Matrix& first_moment,
-            const Matrix& second_moment) override;
+  void square_sum(std::span<const Matrix> matrices, double* total) override;
+  void adam(const AdamStep&, std::span<const AdamTensor> tensors) override;
 
  private:
   static constexpr std::align_val_t kAlignment{64};  // a cache line, and the widest vector

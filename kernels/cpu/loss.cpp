@@ -41,13 +41,14 @@ void CpuBackend<Real>::loss_sum(const Matrix& logits, int64_t first, int64_t voc
 }
 
 template <typename Real>
-double CpuBackend<Real>::cross_entropy(const int64_t* targets, const Matrix& sum, const Matrix& target) {
+void CpuBackend<Real>::cross_entropy(const int64_t* targets, double scale, const Matrix& sum,
+                                     const Matrix& target, double* total) {
   double loss = 0;
   for (int64_t r = 0; r < sum.rows; ++r)
     if (targets[r] >= 0)
       loss += std::log(static_cast<double>(*row_data<Real>(sum, r))) -
               static_cast<double>(*row_data<Real>(target, r));
-  return loss;
+  *total += scale * loss;
 }
 
 template <typename Real>

@@ -29,11 +29,11 @@ double square_sum_of_row(const Real* x, int64_t count) {
 // epsilon).
 template <typename Real>
 struct AdamConstants {
-  explicit AdamConstants(const AdamStep& s)
+  AdamConstants(const AdamStep& s, bool decays)
       : beta1(static_cast<Real>(s.beta1)),
         beta2(static_cast<Real>(s.beta2)),
         gradient_scale(static_cast<Real>(s.gradient_scale)),
-        decay(static_cast<Real>(1 - s.learning_rate * s.weight_decay)),
+        decay(static_cast<Real>(decays ? 1 - s.learning_rate * s.weight_decay : 1)),
         rate(static_cast<Real>(s.learning_rate / (1 - std::pow(s.beta1, s.step)))),
         root_correction(static_cast<Real>(1 / std::sqrt(1 - std::pow(s.beta2, s.step)))),
         epsilon(static_cast<Real>(s.epsilon)),
@@ -44,28 +44,33 @@ struct AdamConstants {
   Real rest1, rest2;  // 1 - beta, rounded once
 };
 
-}  // namespace
-
 template <typename Real>
-double CpuBackend<Real>::square_sum(const Matrix& x) {
-  double sum = 0;
-  for (int64_t r = 0; r < x.rows; ++r) sum += square_sum_of_row(row_data<Real>(x, r), x.columns);
-  return sum;
-}
-
-template <typename Real>
-void CpuBackend<Real>::adam(const AdamStep& step, const Matrix& parameter, const Matrix& gradient,
-                            const Matrix& first_moment, const Matrix& second_moment) {
-  const AdamConstants<Real> k(step);
-  for_chunks(parameter.rows, parameter.columns, [&](int64_t r, int64_t c, int64_t n) {
-    auto p = span<Real>(parameter, r, c, n), g = span<Real>(gradient, r, c, n);
-    auto m = span<Real>(first_moment, r, c, n), v = span<Real>(second_moment, r, c, n);
+void update(const AdamConstants<Real>& k, const AdamTensor& t) {
+  const Matrix& weight = t.master.data != nullptr ? t.master : t.parameter;
+  for_chunks(weight.rows, weight.columns, [&](int64_t r, int64_t c, int64_t n) {
+    auto p = span<Real>(weight, r, c, n), g = span<Real>(t.gradient, r, c, n);
+    auto m = span<Real>(t.first_moment, r, c, n), v = span<Real>(t.second_moment, r, c, n);
     g *= k.gradient_scale;
     m = k.beta1 * m + k.rest1 * g;
     v = k.beta2 * v + k.rest2 * g.square();
     p = k.decay * p - k.rate * m / (v.sqrt() * k.root_correction + k.epsilon);
     g.setZero();
+    if (t.master.data != nullptr) span<Real>(t.parameter, r, c, n) = p;  // of the same type: nothing to round
   });
+}
+
+}  // namespace
+
+template <typename Real>
+void CpuBackend<Real>::square_sum(std::span<const Matrix> matrices, double* total) {
+  for (const Matrix& x : matrices)
+    for (int64_t r = 0; r < x.rows; ++r) *total += square_sum_of_row(row_data<Real>(x, r), x.columns);
+}
+
+template <typename Real>
+void CpuBackend<Real>::adam(const AdamStep& step, std::span<const AdamTensor> tensors) {
+  const AdamConstants<Real> decaying(step, true), constant(step, false);
+  for (const AdamTensor& tensor : tensors) update(tensor.decays ? decaying : constant, tensor);
 }
 
 template class CpuBackend<float>;

@@ -74,6 +74,8 @@ std::vector<Dimension> all_dimensions() {
       // 5 do not spread evenly over stages, 8 are enough for two chunks on each of four.
       dimension("layers", std::vector<int64_t>{4, 5, 8}, number,
                 [](LayoutCase& c, int64_t v) { c.layers = v; }),
+      dimension("flash_attention", std::vector{false, true}, on_off,
+                [](LayoutCase& c, bool v) { c.flash_attention = v; }),
   };
 }
 
@@ -104,6 +106,7 @@ Scenario scenario_of(const LayoutCase& c, Precision precision) {
   Scenario s = small_scenario(c.family, c.dropout);
   s.model.tied_embeddings = c.tied_embeddings;
   s.model.layers = c.layers;
+  s.software.fusion.flash_attention = c.flash_attention;
   s.cluster.devices_per_node = c.layout.devices();
   s.precision = precision;
   return s;
@@ -114,6 +117,7 @@ std::string name_of(const LayoutCase& c) {
   if (c.family == Family::gpt && !c.tied_embeddings) name += "_untied";
   name += "_layers" + std::to_string(c.layers);
   if (c.dropout > 0) name += "_dropout";
+  if (c.flash_attention) name += "_flash";
   name += '_' + to_string(c.layout);
   std::erase(name, '=');
   for (char& letter : name)

@@ -18,6 +18,7 @@ struct LayoutCase {
   bool tied_embeddings = true;
   double dropout = 0;
   int64_t layers = 4;
+  bool flash_attention = false;
   Layout layout;
 };
 

@@ -42,6 +42,21 @@ TEST_P(EveryLayout, TrainsLikeOneRankInSinglePrecision) {
   expect_one_ranks_training(GetParam(), Precision::fp32);
 }
 
+// Without dropout, whose masks are drawn for another op.
+TEST(FlashAttention, TrainsLikeTheKernelsThatItStandsFor) {
+  for (const Family family : {Family::gpt, Family::bert, Family::llama}) {
+    Scenario s = small_scenario(family, 0);
+    const Layout layout{.tensor = 2, .context = 2};
+    s.cluster.devices_per_node = layout.devices();
+    const Trained unfused = train_on_threads(job_of(s, layout));
+    s.software.fusion.flash_attention = true;
+    const Trained flash = train_on_threads(job_of(s, layout));
+    const double tolerance = tolerance_of(Precision::fp64).value;
+    EXPECT_LT(difference(unfused.losses, flash.losses), tolerance);
+    EXPECT_LT(difference(unfused.last_gradients, flash.last_gradients), tolerance);
+  }
+}
+
 std::string case_name(const testing::TestParamInfo<LayoutCase>& param) {
   return name_of(param.param);
 }

@@ -14,11 +14,13 @@ constexpr const char* kSoftware = PARAPLAN_SOURCE_DIR "/profiles/software/parapl
 Scenario described(const LayoutCase& c) {
   Scenario scenario = scenario_of(c, Precision::fp32);
   scenario.software = load_software(kSoftware);
+  scenario.software.fusion.flash_attention = c.flash_attention;
   // Times are not looked at, but must be defined.
   Device& d = scenario.hardware.device;
   for (Constant* rate : {&d.memory_bytes, &d.memory_bytes_per_s, &d.peak_fp32_flop_per_s}) rate->value = 1e12;
   for (Constant* one : {&d.memory_efficiency, &d.gemm_efficiency, &d.sustained_rate, &d.processors,
-                        &d.tile_rows, &d.tile_columns, &d.batched_gemm_efficiency, &d.overlap_slowdown})
+                        &d.tile_rows, &d.tile_columns, &d.batched_gemm_efficiency, &d.overlap_slowdown,
+                        &d.flash_forward_efficiency, &d.flash_backward_efficiency})
     one->value = 1;
   scenario.hardware.node.topology = NodeTopology::host;
   scenario.hardware.node.link_bytes_per_s.value = 1e9;

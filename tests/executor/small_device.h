@@ -31,7 +31,10 @@ class SmallDevice : public Backend {
     sizes_.erase(data);
     ::operator delete(data);
   }
+  size_t workspace_bytes() const override { return 0; }
   void synchronize() override {}
+  void upload(const void*, size_t, void*) override {}
+  void download(const void*, size_t, void*) override {}
 
   void gemm(const Gemm&) override {}
   void attention_scores(const AttentionShape&, const HeadRows&, const HeadRows&, const Matrix&) override {}
@@ -46,6 +49,11 @@ class SmallDevice : public Backend {
                                                 const Matrix&) override {}
   void attention_context_value_gradient(const AttentionShape&, const Matrix&, const Matrix&,
                                         const HeadRows&) override {}
+  void flash_attention(const AttentionShape&, double, const DropoutDraw&, const HeadRows&, const HeadRows&,
+                       const HeadRows&, const Matrix&, const Matrix&) override {}
+  void flash_attention_gradient(const AttentionShape&, double, const DropoutDraw&, const Matrix&,
+                                const HeadRows&, const HeadRows&, const HeadRows&, const Matrix&,
+                                const Matrix&, const HeadRows&, const HeadRows&, const HeadRows&) override {}
   void merge_heads(const AttentionShape&, const Matrix&, const Matrix&) override {}
   void split_heads(const AttentionShape&, const Matrix&, const Matrix&) override {}
   void rotary(const RowMap&, int64_t, int64_t, double, bool, const Matrix&) override {}
@@ -74,11 +82,11 @@ class SmallDevice : public Backend {
   void loss_maximum(const Matrix&, int64_t, int64_t, const Matrix&) override {}
   void loss_sum(const Matrix&, int64_t, int64_t, const int64_t*, const Matrix&, const Matrix&,
                 const Matrix&) override {}
-  double cross_entropy(const int64_t*, const Matrix&, const Matrix&) override { return 0; }
+  void cross_entropy(const int64_t*, double, const Matrix&, const Matrix&, double*) override {}
   void cross_entropy_gradient(int64_t, int64_t, const int64_t*, double, const Matrix&, const Matrix&,
                               const Matrix&) override {}
-  double square_sum(const Matrix&) override { return 0; }
-  void adam(const AdamStep&, const Matrix&, const Matrix&, const Matrix&, const Matrix&) override {}
+  void square_sum(std::span<const Matrix>, double*) override {}
+  void adam(const AdamStep&, std::span<const AdamTensor>) override {}
 
  private:
   size_t capacity_, used_ = 0;

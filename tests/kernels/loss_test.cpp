@@ -50,7 +50,9 @@ Loss split_loss(Backend& backend, const Values& logits, const std::vector<int64_
   }
   const DeviceMatrix all_sum(backend, sum), all_target(backend, target);
   Loss loss;
-  loss.value = backend.cross_entropy(kTargets.data(), all_sum, all_target);
+  const DeviceDouble total(backend, 0);
+  backend.cross_entropy(kTargets.data(), 1, all_sum, all_target, total.data());
+  loss.value = total.value();
   for (const int64_t first : firsts) {
     const DeviceMatrix part(backend, columns_of(logits, first, width));
     backend.cross_entropy_gradient(first, kVocab, kTargets.data(), scale, all_maximum, all_sum, part);
@@ -77,6 +79,14 @@ TEST_P(LossTest, IsTheReferenceHoweverTheVocabularyIsSplit) {
   const double expected = loss_reference(logits);
   EXPECT_NEAR(split_loss(*backend, logits, {0}, 1).value, expected, tolerance(4) * expected);
   EXPECT_NEAR(split_loss(*backend, logits, {0, kSplit}, 1).value, expected, tolerance(4) * expected);
+}
+
+// Rows with sums of 1 and targets of -1 have a loss of 1 each; one of the six is ignored.
+TEST_P(LossTest, IsScaledAndAddedToTheTotal) {
+  const DeviceMatrix sum(*backend, Values(kRows, 1, 1.0)), target(*backend, Values(kRows, 1, -1.0));
+  const DeviceDouble total(*backend, 100);
+  backend->cross_entropy(kTargets.data(), 0.5, sum, target, total.data());
+  EXPECT_EQ(total.value(), 102.5);
 }
 
 TEST_P(LossTest, GradientIsSoftmaxLessOneHot) {

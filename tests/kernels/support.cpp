@@ -84,6 +84,21 @@ void DeviceMatrix::set(int64_t index, double value) {
     static_cast<float*>(matrix_.data)[index] = static_cast<float>(value);
 }
 
+DeviceDouble::DeviceDouble(Backend& backend, double value)
+    : backend_(backend), data_(static_cast<double*>(backend.allocate(sizeof(double)))) {
+  backend.upload(&value, sizeof value, data_);
+}
+
+DeviceDouble::~DeviceDouble() {
+  backend_.release(data_);
+}
+
+double DeviceDouble::value() const {
+  double value = 0;
+  backend_.download(data_, sizeof value, &value);
+  return value;
+}
+
 double KernelTest::tolerance(int64_t terms) const {
   const double epsilon = GetParam() == ElementType::fp64
                              ? std::numeric_limits<double>::epsilon()

@@ -49,6 +49,22 @@ class DeviceMatrix {
   Matrix matrix_;
 };
 
+// A number in double precision in a backend's memory.
+class DeviceDouble {
+ public:
+  DeviceDouble(Backend& backend, double value);
+  ~DeviceDouble();
+  DeviceDouble(const DeviceDouble&) = delete;
+  DeviceDouble& operator=(const DeviceDouble&) = delete;
+
+  double* data() const { return data_; }
+  double value() const;
+
+ private:
+  Backend& backend_;
+  double* data_;
+};
+
 // Tests that run in every element type.
 class KernelTest : public testing::TestWithParam<ElementType> {
  protected:
