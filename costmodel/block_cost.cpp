@@ -45,13 +45,13 @@ BlockPricer::BlockPricer(const Scenario& scenario)
     : scenario_(scenario),
       kernels_(scenario.hardware.device, scenario.precision, scenario.cluster.clock_hz,
                scenario.cluster.devices_per_node),
-      links_(scenario.hardware.node, scenario.network, scenario.cluster.devices_per_node) {}
+      links_(scenario.hardware.node, scenario.network, scenario.cluster.devices_per_node),
+      launch_(launch_times(scenario.hardware, scenario.software)) {}
 
 PassCost BlockPricer::queue(double host_s, const Price& device, TimeCategory category) const {
-  const double host = host_s * scenario_.hardware.host.launch_scale;
   PassCost cost;
-  cost.queue = scenario_.hardware.device.asynchronous_launch ? LaunchQueue::kernel(host, device.seconds)
-                                                             : LaunchQueue::serial(host, device.seconds);
+  cost.queue = scenario_.hardware.device.asynchronous_launch ? LaunchQueue::kernel(host_s, device.seconds)
+                                                             : LaunchQueue::serial(host_s, device.seconds);
   cost.device[category] = device.seconds;
   cost.origins[device.origin] = device.seconds;
   return cost;
@@ -91,9 +91,11 @@ PassCost BlockPricer::price(const Op& op, const GroupPlacements& groups, double 
                             double gemm_s) const {
   const HostCost& host = scenario_.software.host;
   double host_s = op.launches * launch_s;
-  if (is_collective(op.kind))
-    host_s = op.launches * (op.group == CommGroup::data ? host.gather_s : host.collective_launch_s);
-  if (op.kind == OpKind::host_copy) host_s = host.launch_s;
+  if (is_collective(op.kind)) {
+    const double each = op.group == CommGroup::data ? host.gather_s : host.collective_launch_s;
+    host_s = op.launches * each * scenario_.hardware.host.launch_scale;
+  }
+  if (op.kind == OpKind::host_copy) host_s = launch_.forward_s;
   return queue(host_s, op_price(op, groups, gemm_s), time_category(op));
 }
 
@@ -154,11 +156,10 @@ PassCost BlockPricer::reduce(const Block& block, const GroupPlacements& groups) 
 }
 
 BlockCost BlockPricer::price(const Block& block, const GroupPlacements& groups, const Layout& layout) const {
-  const HostCost& host = scenario_.software.host;
   BlockCost cost;
-  cost.forward = sum(block.forward, groups, host.launch_s, false);
-  cost.backward = sum(block.backward, groups, host.backward_launch_s, false);
-  cost.attention_core = sum(block.forward, groups, host.launch_s, true);
+  cost.forward = sum(block.forward, groups, launch_.forward_s, false);
+  cost.backward = sum(block.backward, groups, launch_.backward_s, false);
+  cost.attention_core = sum(block.forward, groups, launch_.forward_s, true);
   if (layout.zero_stage == 3) cost.gather = gather(block, groups, layout);
   if (reduces_in_passes(scenario_.software, layout)) cost.reduce = reduce(block, groups);
   cost.parameters = block.parameters();
@@ -179,7 +180,7 @@ BlockCost BlockPricer::price(const Block& block, const GroupPlacements& groups, 
 
 PassCost BlockPricer::checkpoint(const GroupPlacements& groups, double split_input_bytes) const {
   const Price gather = links_.collective(OpKind::all_gather, split_input_bytes, groups.tensor);
-  return queue(scenario_.software.host.recompute_s,
+  return queue(scenario_.software.host.recompute_s * scenario_.hardware.host.launch_scale,
                {split_input_bytes > 0 ? gather.seconds : 0, gather.origin}, TimeCategory::recompute);
 }
 

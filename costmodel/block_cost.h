@@ -65,7 +65,8 @@ class BlockPricer {
   const Links& links() const { return links_; }
 
  private:
-  // `gemm_s`: device time of the GEMM a collective may hide behind.
+  // `launch_s`: host time of a kernel on this machine. `gemm_s`: device time of the GEMM a collective may
+  // hide behind.
   PassCost price(const Op& op, const GroupPlacements& groups, double launch_s, double gemm_s) const;
   double collective_seconds(const Op& op, const GroupPlacements& groups, double gemm_s) const;
   PassCost sum(const std::vector<Op>& ops, const GroupPlacements& groups, double launch_s,
@@ -77,6 +78,7 @@ class BlockPricer {
   const Scenario& scenario_;
   KernelCost kernels_;
   Links links_;
+  LaunchTimes launch_;
 };
 
 }  // namespace paraplan

@@ -17,6 +17,10 @@ int64_t bytes_per_element(Precision precision) {
   return 2;
 }
 
+int64_t sample_ranks(const Device& device, int64_t active) {
+  return device.asynchronous_launch ? 1 : active;
+}
+
 double peak_flop_per_s(const Device& device, Precision precision) {
   switch (precision) {
     case Precision::fp16:

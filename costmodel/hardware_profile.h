@@ -35,6 +35,7 @@ struct OpSample {
   double batch = 1;
   double bytes = 0;
   bool random = false;  // draws a dropout mask
+  bool causal = false;  // flash_attention only
   int64_t ranks = 1;
   double seconds = 0;
   double noise = 0;  // (third - first quartile) / median of the measurement
@@ -84,10 +85,17 @@ struct Device {
   Constant kernel_floor_s;        // shortest time a kernel occupies the device
   Constant overlap_slowdown;      // factor on compute while a collective runs beside it (>= 1)
   Constant clock_hz;              // clock at which the peaks hold; 0: fixed clock, rows must not name another
+  // Taken by context, kernels and libraries before anything is allocated; 0: not known. Counts where the
+  // software has no figure of its own: see context_bytes() in scenario.h.
+  Constant context_bytes;
   bool asynchronous_launch = true;  // false: the launching thread is the computing one (CPU)
   std::vector<GemmSample> gemm_samples;
   std::vector<OpSample> op_samples;  // of this very machine; they go before everything above
 };
+
+// `ranks` of the samples that hold while `active` devices of the node are at work. Cores share caches and
+// memory; processors behind a launch queue have their own, and their neighbours change nothing.
+int64_t sample_ranks(const Device& device, int64_t active);
 
 // 0: the device does not support the precision.
 double peak_flop_per_s(const Device& device, Precision precision);
@@ -99,6 +107,10 @@ struct Host {
   Constant node_link_bytes_per_s;    // host <-> all devices of the node together
   Constant adam_parameters_per_s;    // CPU Adam of the whole node
   Constant launch_scale;             // host time of this machine relative to the software profile's reference
+  // Host time to queue one kernel from C++; 0: not known. Counts, unscaled, for software that has no figure
+  // of its own: see launch_times() in scenario.h.
+  Constant kernel_launch_s;
+  Constant graph_launch_s;  // the same per kernel of a replayed graph; a record, no software replays graphs
 };
 
 // One way between the host and each of `devices` that copy at the same time.

@@ -13,6 +13,7 @@ constexpr double kHalfTileRate = 0.88;
 constexpr int kTileHalvings = 3;
 constexpr double kMaxSplits = 16;       // of the reduction, by powers of two, as cuBLAS's split-k
 constexpr double kManyProducts = 1024;  // of a batch, so that its last wave does not matter
+constexpr double kFlashRows = 128;      // queries of a block (Dao 2023, section 3.3: 64 or 128)
 
 // Clock of the run over that of the profile.
 double clock_ratio(const Device& device, double clock_hz) {
@@ -27,6 +28,18 @@ std::vector<GemmSample> samples_of(const Device& device, Precision precision, do
     chosen.back().seconds /= clock_ratio(device, clock_hz);
   }
   return chosen;
+}
+
+// Time of flash attention up to a factor. Blocks of queries run over the processors, each through the keys it
+// sees: all, or on average half of them, and the last block of a sample all, which is the least that any
+// number of processors takes. Prologue and epilogue of a block count as keys. Non-decreasing and continuous
+// in every size.
+GemmTable::Model flash_model(const Device& device, bool causal) {
+  return [&device, causal](double queries, double keys, double batch) {
+    const double blocks = batch * std::max(1.0, queries / kFlashRows), depth = device.gemm_depth_overhead;
+    const double mean = (causal ? keys / 2 : keys) + depth;
+    return std::max(keys + depth, mean * blocks / device.processors);
+  };
 }
 
 }  // namespace
@@ -66,15 +79,16 @@ KernelCost::KernelCost(const Device& device, Precision precision, double clock_h
   const bool has_samples =
       std::ranges::find(device.op_samples, precision, &OpSample::precision) != device.op_samples.end();
   if (has_samples && clock_ratio(device, clock_hz) == 1) {
-    ops_.emplace(device.op_samples, precision, active_devices, models());
+    ops_.emplace(device.op_samples, precision, sample_ranks(device, active_devices), models());
   }
 }
 
 // A precision that the profile names no peak for, fp64, leaves the shape of the formulas to the samples.
 OpTable::Models KernelCost::models() const {
+  const GemmTable::Model flash = flash_model(device_, false), causal_flash = flash_model(device_, true);
   if (peak_ == 0) {
     const auto volume = [](double m, double n, double k) { return m * n * k; };
-    return {volume, volume};
+    return {volume, volume, flash, causal_flash};
   }
   const GemmRate gemm{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};
   const GemmRate batched{peak_ * device_.batched_gemm_efficiency, 0, element_bytes_};
@@ -82,7 +96,8 @@ OpTable::Models KernelCost::models() const {
       [this, gemm](double m, double n, double k) { return modelled_gemm_seconds(device_, gemm, m, n, k, 1); },
       [this, batched](double m, double n, double k) {
         return modelled_gemm_seconds(device_, batched, m, n, k, kManyProducts);
-      }};
+      },
+      flash, causal_flash};
 }
 
 PriceOrigin KernelCost::origin_of_table(PriceSource source) const {

@@ -102,7 +102,8 @@ MemoryUse at_level(const Scenario& scenario, MemoryUse use, MemoryLevel level, i
   const FrameworkMemory& memory = scenario.software.memory;
   const double wanted = use.total() * (memory.reserve_factor - 1);
   if (level == MemoryLevel::device)
-    use[framework] += memory.context_bytes + static_cast<double>(communicators) * memory.communicator_bytes;
+    use[framework] += context_bytes(scenario.hardware, scenario.software) +
+                      static_cast<double>(communicators) * memory.communicator_bytes;
   use[fragmentation] = std::clamp(scenario.hardware.device.memory_bytes - use.total(), 0.0, wanted);
   return use;
 }

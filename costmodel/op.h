@@ -80,16 +80,20 @@ struct Op {
   const char* name = "";
   Derivative derivative = Derivative::none;
   bool attention_core = false;  // redone by selective recompute
-  // gemm: (m, k) x (k, n). attention_*: `batch` products, as in the forward pass.
+  // gemm: (m, k) x (k, n). attention_*: `batch` products, as in the forward pass. flash_attention: m queries,
+  // n keys, heads of width k, `batch` samples times heads; both directions.
   int64_t m = 0, n = 0, k = 0;
   double batch = 1;
   double flop = 0;   // flash_attention: useful FLOPs, causal counted as half
   double bytes = 0;  // memory traffic; payload of a collective (full, unsharded buffer); host_copy: size
-  double random_numbers = 0;  // drawn for a dropout mask
+  double random_numbers = 0;  // drawn for a dropout mask; flash_attention draws it again backward
   double launches = 1;        // kernels issued by the host
   CommGroup group = CommGroup::none;
   bool maximum = false;     // all_reduce: largest instead of sum
   bool transposed = false;  // gemm: W is stored (n, k), as the forward pass sees it
+  // flash_attention: queries see no later keys, and about half of the work is skipped. Not said of other ops,
+  // whose work is in their bytes.
+  bool causal = false;
   bool beside_gemm =
       false;  // collective that software may run beside the weight- or data-gradient GEMM before it
   std::array<Operand, 5> reads = {};

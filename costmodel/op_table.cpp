@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <type_traits>
 #include <utility>
 
 #include "costmodel/nearest_ranks.h"
@@ -9,8 +11,30 @@
 namespace paraplan {
 namespace {
 
-bool is_product(OpKind kind) {
-  return kind == OpKind::gemm || kind == OpKind::attention_scores || kind == OpKind::attention_context;
+// What a GemmTable prices for an op: sizes, and how many times their price the op takes.
+struct Sizes {
+  int64_t m = 0, n = 0, k = 0;
+  double times = 1;
+};
+
+// Empty for ops that are not priced by sizes.
+std::optional<Sizes> sizes_of(const OpSample& s) {
+  switch (s.kind) {
+    case OpKind::gemm:
+    case OpKind::attention_scores:
+    case OpKind::attention_context:
+      return Sizes{s.m, s.n, s.k, s.batch};
+    case OpKind::flash_attention:
+      return Sizes{s.m, s.n, std::llround(s.batch), 1};  // its width is the family's
+    default:
+      return std::nullopt;
+  }
+}
+
+const GemmTable::Model& model_of(const OpSample& s, const OpTable::Models& models) {
+  if (s.kind == OpKind::gemm) return models.gemm;
+  if (s.kind == OpKind::flash_attention) return s.causal ? models.causal_flash : models.flash;
+  return models.attention;
 }
 
 // A formula brought to the level of samples.
@@ -48,86 +72,78 @@ class ScaledModel {
   GemmTable::Model model_;
 };
 
-GemmTable product_table(const std::vector<OpSample>& samples, const GemmTable::Model& model) {
-  std::vector<GemmSample> products;
-  products.reserve(samples.size());
+// `samples`: of one family with sizes.
+GemmTable size_table(const std::vector<OpSample>& samples, const GemmTable::Model& model) {
+  std::vector<GemmSample> points;
+  points.reserve(samples.size());
   for (const OpSample& s : samples) {
-    products.push_back({.precision = s.precision,
-                        .m = s.m,
-                        .n = s.n,
-                        .k = s.k,
-                        .batch = 1,
-                        .seconds = s.seconds / s.batch,
-                        .source = {}});
+    const Sizes sizes = *sizes_of(s);
+    points.push_back({.precision = s.precision,
+                      .m = sizes.m,
+                      .n = sizes.n,
+                      .k = sizes.k,
+                      .batch = 1,
+                      .seconds = s.seconds / sizes.times,
+                      .source = {}});
   }
-  return {products, ScaledModel(products, model)};
+  return {points, ScaledModel(points, model)};
 }
 
 }  // namespace
 
-size_t OpTable::KeyHash::operator()(const Key& key) const {
-  size_t hash = static_cast<size_t>(key.kind) * kDerivatives + static_cast<size_t>(key.derivative);
-  const auto mix = [&hash](size_t value) { hash = (hash ^ value) * 0x100000001b3; };
-  mix(static_cast<size_t>(key.m));
-  mix(static_cast<size_t>(key.n));
-  mix(static_cast<size_t>(key.k));
-  mix(std::hash<double>{}(key.batch));
-  mix(std::hash<double>{}(key.bytes));
+size_t OpTable::KeyHash::operator()(const OpSampleKey& key) const {
+  size_t hash = 0;
+  const auto mix = [&hash](const auto& field) {
+    hash = (hash ^ std::hash<std::remove_cvref_t<decltype(field)>>{}(field)) * 0x100000001b3;
+  };
+  std::apply([&mix](const auto&... fields) { (mix(fields), ...); }, key);
   return hash;
 }
 
-OpTable::Key OpTable::key_of(const Op& op) {
-  return {op.kind, op.derivative, op.m, op.n, op.k, op.batch, op.bytes, op.random_numbers > 0};
-}
-
-OpTable::Key OpTable::key_of(const OpSample& s) {
-  return {s.kind, s.derivative, s.m, s.n, s.k, s.batch, s.bytes, s.random};
+OpTable::Family OpTable::family_of(const OpSample& s) {
+  const bool flash = s.kind == OpKind::flash_attention;
+  return {s.kind, s.derivative, s.random, s.causal, flash ? s.k : 0};
 }
 
 OpTable::OpTable(const std::vector<OpSample>& samples, Precision precision, int64_t active_devices,
-                 const Models& models) {
+                 const Models& models)
+    : precision_(precision), active_devices_(active_devices) {
   std::map<Family, std::map<int64_t, std::vector<OpSample>>> families;
   for (const OpSample& s : samples) {
-    if (s.precision == precision) families[{s.kind, s.derivative, s.random}][s.ranks].push_back(s);
+    if (s.precision == precision) families[family_of(s)][s.ranks].push_back(s);
   }
-  for (const auto& [family, by_ranks] : families) {
-    const auto& [ranks, chosen] = *nearest_ranks(by_ranks, active_devices);
-    add_family(family, chosen, ranks == active_devices, models);
-  }
+  for (const auto& [family, by_ranks] : families)
+    add_family(family, nearest_ranks(by_ranks, active_devices)->second, models);
 }
 
-void OpTable::add_family(const Family& family, const std::vector<OpSample>& samples, bool same_ranks,
-                         const Models& models) {
-  std::unordered_map<Key, size_t, KeyHash> places;
-  std::vector<OpSample> distinct;
-  for (const OpSample& s : samples) {
-    const auto [place, is_new] = places.try_emplace(key_of(s), distinct.size());
-    if (is_new) {
-      distinct.push_back(s);
-    } else {
-      distinct[place->second] = s;
-    }
+void OpTable::add_family(const Family& family, const std::vector<OpSample>& samples, const Models& models) {
+  std::map<OpSampleKey, OpSample> distinct;
+  for (const OpSample& s : samples) distinct[key_of(s)] = s;
+  std::vector<OpSample> kept;
+  for (auto& [key, s] : distinct) {
+    const PriceOrigin origin = s.ranks == active_devices_ ? PriceOrigin::measured : PriceOrigin::interpolated;
+    s.ranks = active_devices_;
+    samples_[key_of(s)] = {s.seconds, origin};
+    kept.push_back(s);
   }
-  const PriceOrigin origin = same_ranks ? PriceOrigin::measured : PriceOrigin::interpolated;
-  for (const OpSample& s : distinct) samples_[key_of(s)] = {s.seconds, origin};
-
-  const OpKind kind = std::get<OpKind>(family);
-  if (is_product(kind)) {
-    products_.emplace(family, product_table(distinct, kind == OpKind::gemm ? models.gemm : models.attention));
+  if (sizes_of(kept.front())) {
+    sized_.emplace(family, size_table(kept, model_of(kept.front(), models)));
     return;
   }
   std::vector<ByteCurve::Point> points;
-  for (const OpSample& s : distinct)
+  for (const OpSample& s : kept)
     if (s.bytes > 0) points.push_back({s.bytes, s.seconds});
-  if (kind != OpKind::flash_attention && !points.empty()) curves_.emplace(family, std::move(points));
+  if (!points.empty()) curves_.emplace(family, std::move(points));
 }
 
 std::optional<Price> OpTable::price(const Op& op) const {
-  const Key key = key_of(op);
-  if (const auto sample = samples_.find(key); sample != samples_.end()) return sample->second;
-  const Family family{op.kind, op.derivative, key.random};
-  if (const auto table = products_.find(family); table != products_.end()) {
-    return Price{table->second.price(op.m, op.n, op.k).seconds * op.batch, PriceOrigin::interpolated};
+  const OpSample sample = sample_of(op, precision_, active_devices_);
+  if (const auto known = samples_.find(key_of(sample)); known != samples_.end()) return known->second;
+  const Family family = family_of(sample);
+  if (const auto table = sized_.find(family); table != sized_.end()) {
+    const Sizes sizes = *sizes_of(sample);
+    return Price{table->second.price(sizes.m, sizes.n, sizes.k).seconds * sizes.times,
+                 PriceOrigin::interpolated};
   }
   if (const auto curve = curves_.find(family); curve != curves_.end()) {
     return Price{curve->second.seconds(op.bytes), PriceOrigin::interpolated};

@@ -12,6 +12,7 @@
 #include "costmodel/gemm_table.h"
 #include "costmodel/hardware_profile.h"
 #include "costmodel/op.h"
+#include "costmodel/op_sample_key.h"
 #include "costmodel/price.h"
 
 namespace paraplan {
@@ -23,15 +24,19 @@ namespace paraplan {
 //   the same kind and derivative. Its model is the device's formula times the ratio of sample to formula
 //   around the sizes: the geometric mean over all samples, weighted by distance^-4 in log sizes. Near a
 //   sample its own ratio holds, far away that of all, and there is no step between;
-// - everything else by its bytes, with a ByteCurve of the same kind, derivative and dropout. Only flash
-//   attention is not: its bytes do not tell its time.
+// - flash attention the same way over queries, keys and batch, among samples of the same derivative, mask,
+//   dropout and head width. Heads of a width without samples have no price. Samples that differ in bytes
+//   alone, by their key-value heads, count with their mean;
+// - everything else by its bytes, with a ByteCurve of the same kind, derivative and dropout.
 // Of each such family, the samples taken with the nearest number of active devices count.
 class OpTable {
  public:
-  // Times of one matrix product from a formula; used up to a factor, so its unit does not matter.
+  // Times from a formula; used up to a factor, so their unit does not matter.
   struct Models {
-    GemmTable::Model gemm;
-    GemmTable::Model attention;  // one of many products of a batch
+    GemmTable::Model gemm;          // one matrix product
+    GemmTable::Model attention;     // one of many products of a batch
+    GemmTable::Model flash;         // flash attention, of queries, keys and batch
+    GemmTable::Model causal_flash;  // the same with a causal mask
   };
 
   // `samples`: those of `precision` count. A later sample of the same op replaces an earlier one.
@@ -43,27 +48,20 @@ class OpTable {
   std::optional<Price> price(const Op& op) const;
 
  private:
-  // Ops that one curve or table prices.
-  using Family = std::tuple<OpKind, Derivative, bool>;  // kind, derivative, draws a dropout mask
-  struct Key {
-    OpKind kind;
-    Derivative derivative;
-    int64_t m, n, k;
-    double batch, bytes;
-    bool random;
-    bool operator==(const Key&) const = default;
-  };
+  // Ops that one curve or table prices: kind, derivative, whether they draw a dropout mask; of flash
+  // attention also whether it is causal, and the head width.
+  using Family = std::tuple<OpKind, Derivative, bool, bool, int64_t>;
   struct KeyHash {
-    size_t operator()(const Key& key) const;
+    size_t operator()(const OpSampleKey& key) const;
   };
-  static Key key_of(const Op& op);
-  static Key key_of(const OpSample& sample);
+  static Family family_of(const OpSample& sample);
 
-  void add_family(const Family& family, const std::vector<OpSample>& samples, bool same_ranks,
-                  const Models& models);
+  void add_family(const Family& family, const std::vector<OpSample>& samples, const Models& models);
 
-  std::unordered_map<Key, Price, KeyHash> samples_;
-  std::map<Family, GemmTable> products_;
+  Precision precision_;
+  int64_t active_devices_;
+  std::unordered_map<OpSampleKey, Price, KeyHash> samples_;  // under `active_devices_`, whatever their own
+  std::map<Family, GemmTable> sized_;
   std::map<Family, ByteCurve> curves_;
 };
 

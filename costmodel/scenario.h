@@ -53,4 +53,17 @@ struct Scenario {
   std::string path;           // file it was read from; other models are looked for beside it. Empty: none
 };
 
+// Host seconds on this machine to queue one kernel.
+struct LaunchTimes {
+  double forward_s = 0, backward_s = 0;
+};
+
+// The software's times, scaled to this host. One that is 0 means software that adds nothing to the bare
+// launch: on a device with asynchronous launch it is the hardware's kernel_launch_s.
+LaunchTimes launch_times(const HardwareProfile& hardware, const SoftwareProfile& software);
+
+// Memory outside the allocator before any communicator: the software's figure, or the hardware's where that
+// is 0.
+double context_bytes(const HardwareProfile& hardware, const SoftwareProfile& software);
+
 }  // namespace paraplan

@@ -40,6 +40,8 @@ struct Fusion {
 
 // Host time to issue work. The device waits when this is longer than the kernels it issues.
 struct HostCost {
+  // 0 on a device with asynchronous launch: the hardware's kernel_launch_s. Read them through launch_times()
+  // in scenario.h.
   Constant launch_s;             // per kernel in the forward pass
   Constant backward_launch_s;    // per kernel in the backward pass
   Constant collective_launch_s;  // per collective
@@ -90,7 +92,7 @@ struct FrameworkMemory {
   Constant fixed_bytes;         // allocated once, whatever the layout (workspaces)
   Constant logits_copies;       // fp32 copies of the logits alive at the loss
   Constant reserve_factor;      // allocator's reserved over allocated bytes (>= 1)
-  Constant context_bytes;       // outside the allocator: device context, libraries
+  Constant context_bytes;       // outside the allocator: device context, libraries; 0: the hardware's
   Constant communicator_bytes;  // outside the allocator: per communicator of more than one rank
   Constant zero3_live_parameters;  // parameters a ZeRO-3 rank keeps gathered at most
 };

@@ -82,8 +82,8 @@ Breakdown optimizer_step(const Scenario& scenario, const Layout& layout, const K
   const SoftwareProfile& software = scenario.software;
   const Host& host = scenario.hardware.host;
   const double owned = stage.parameters / shard_ranks(scenario, layout);
-  const double launches =
-      software.optimizer.launches_per_tensor * stage.weights * software.host.launch_s * host.launch_scale;
+  const double launches = software.optimizer.launches_per_tensor * stage.weights *
+                          launch_times(scenario.hardware, software).forward_s;
   const OptimizerOps ops = optimizer_ops(scenario, layout, stage);
   Breakdown parts;
   if (layout.offload == Offload::none) {

@@ -112,14 +112,19 @@ void unfused_attention(BlockBuilder& b, const ModelSpec& model, const Fusion& fu
   b.transient(2 * b.elements(scores) * e);  // gradients before and after the softmax
 }
 
-void flash_attention(BlockBuilder& b, const ModelSpec& model, const Sizes& s, const AttentionTensors& t) {
+void flash_attention(BlockBuilder& b, const ModelSpec& model, const BlockShape& shape, const Sizes& s,
+                     const AttentionTensors& t) {
   const auto value = BlockBuilder::value, gradient = BlockBuilder::gradient;
   const double e = b.element_bytes();
-  const double causal = model.family == Family::bert ? 1.0 : 0.5;
-  const double flop = 4 * s.rows * s.all_tokens * static_cast<double>(s.attention) * causal;
+  const bool causal = model.family != Family::bert;
+  const double flop = 4 * s.rows * s.all_tokens * static_cast<double>(s.attention) * (causal ? 0.5 : 1.0);
   const TensorId sums =
       b.tensor("attention.log_sum_exp", static_cast<int64_t>(s.rows * s.heads), 1, b.statistic_bytes());
   Op op{.kind = OpKind::flash_attention, .name = "attention.flash", .attention_core = true};
+  op.m = static_cast<int64_t>(s.tokens), op.n = static_cast<int64_t>(s.all_tokens), op.k = model.head_width();
+  op.batch = static_cast<double>(shape.micro_batch) * s.heads;
+  op.causal = causal;
+  if (model.dropout > 0) op.random_numbers = op.batch * s.tokens * s.all_tokens;
   op.bytes = s.rows * static_cast<double>(2 * s.attention + 2 * s.kv) * e;
   op.flop = flop;
   op.reads = {value(t.query), value(t.key_value)}, op.writes = {value(t.merged), value(sums)};
@@ -138,7 +143,7 @@ void attention_core(BlockBuilder& b, const ModelSpec& model, const Fusion& fusio
                     const Sizes& s, const AttentionTensors& tensors) {
   b.set_attention_core(true);
   if (fusion.flash_attention) {
-    flash_attention(b, model, s, tensors);
+    flash_attention(b, model, shape, s, tensors);
   } else {
     unfused_attention(b, model, fusion, shape, s, tensors);
   }

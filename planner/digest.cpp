@@ -37,10 +37,10 @@ void add_hardware_lists(std::string& text, const HardwareProfile& hardware) {
                          sample.batch, sample.seconds));
   }
   for (const OpSample& s : hardware.device.op_samples) {
-    add_line(
-        text, "hardware.op_sample",
-        fmt::format("{} {} {} {} {} {} {} {} {} {} {}", to_string(s.precision), to_string(s.kind),
-                    to_string(s.derivative), s.m, s.n, s.k, s.batch, s.bytes, s.random, s.ranks, s.seconds));
+    add_line(text, "hardware.op_sample",
+             fmt::format("{} {} {} {} {} {} {} {} {} {} {} {}", to_string(s.precision), to_string(s.kind),
+                         to_string(s.derivative), s.m, s.n, s.k, s.batch, s.bytes, s.random, s.causal,
+                         s.ranks, s.seconds));
   }
   for (const CollectiveSample& s : hardware.node.samples) {
     add_line(text, "hardware.collective_sample",

@@ -75,7 +75,7 @@ std::vector<OpSample> measured_ops(const Scenario& scenario, const RunRecord& ru
                                    const std::string& run_path) {
   const std::map<std::string, Op> ops = ops_by_key(model_blocks(scenario, run.layout));
   SampleSums sums;
-  const int64_t ranks_of_node = run.layout.devices() / run.cluster.nodes;
+  const int64_t ranks = sample_ranks(scenario.hardware.device, run.layout.devices() / run.cluster.nodes);
   for (const std::vector<OpTime>& stage : run.stage_ops) {
     for (const OpTime& measured : stage) {
       if (!is_in_blocks(measured)) continue;
@@ -86,7 +86,7 @@ std::vector<OpSample> measured_ops(const Scenario& scenario, const RunRecord& ru
                                      measured.key(), run.scenario_file));
       }
       if (is_collective(found->second.kind) || measured.calls == 0) continue;
-      sums.add(sample_of(found->second, scenario.precision, ranks_of_node), measured);
+      sums.add(sample_of(found->second, scenario.precision, ranks), measured);
     }
   }
   return sums.means();

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 #include "costmodel/io/suggestion.h"
 #include "costmodel/io/text.h"
 #include "costmodel/io/tsv_table.h"
@@ -12,8 +14,15 @@ namespace paraplan {
 namespace {
 
 std::vector<std::string> op_columns() {
-  return {"precision", "kind",  "derivative", "m",     "n",       "k",
-          "batch",     "bytes", "random",     "ranks", "seconds", "noise"};
+  return {"precision", "kind",   "derivative", "m",     "n",       "k",    "batch",
+          "bytes",     "random", "causal",     "ranks", "seconds", "noise"};
+}
+
+// Files from before flash attention was measured have no column for its mask.
+std::vector<std::string> required_op_columns() {
+  std::vector<std::string> columns = op_columns();
+  std::erase(columns, "causal");
+  return columns;
 }
 
 std::vector<std::string> collective_columns() {
@@ -56,6 +65,11 @@ class SampleRow {
     return *value;
   }
 
+  // Whether the file has this column.
+  bool has(const std::string& column) const {
+    return std::ranges::find(table_.columns, column) != table_.columns.end();
+  }
+
   [[noreturn]] void fail(const std::string& column, const std::string& message) const {
     table_.fail(row_, column, message);
   }
@@ -73,16 +87,18 @@ OpSample op_sample(const SampleRow& row) {
     row.fail("kind", fmt::format("\"{}\" belongs among the collective samples", to_string(sample.kind)));
   }
   sample.derivative = row.word<Derivative>("derivative");
-  // Only matrix products have sizes.
-  const bool product = sample.kind == OpKind::gemm || sample.kind == OpKind::attention_scores ||
-                       sample.kind == OpKind::attention_context;
-  const int64_t smallest = product ? 1 : 0;
+  // Only matrix products and what consists of them have sizes.
+  const bool flash = sample.kind == OpKind::flash_attention;
+  const bool sized = flash || sample.kind == OpKind::gemm || sample.kind == OpKind::attention_scores ||
+                     sample.kind == OpKind::attention_context;
+  const int64_t smallest = sized ? 1 : 0;
   sample.m = row.integer("m", smallest);
   sample.n = row.integer("n", smallest);
   sample.k = row.integer("k", smallest);
-  sample.batch = row.positive("batch");
+  sample.batch = flash ? static_cast<double>(row.integer("batch", 1)) : row.positive("batch");
   sample.bytes = row.not_negative("bytes");
   sample.random = row.integer("random", 0, 1) == 1;
+  sample.causal = row.has("causal") && row.integer("causal", 0, flash ? 1 : 0) == 1;
   sample.ranks = row.integer("ranks", 1);
   sample.seconds = row.positive("seconds");
   sample.noise = row.not_negative("noise");
@@ -102,7 +118,7 @@ CollectiveSample collective_sample(const SampleRow& row) {
 }  // namespace
 
 std::vector<OpSample> load_op_samples(const std::filesystem::path& file) {
-  const TsvTable table = TsvTable::load(file, op_columns(), op_columns());
+  const TsvTable table = TsvTable::load(file, op_columns(), required_op_columns());
   std::vector<OpSample> samples;
   for (const TsvTable::Row& row : table.rows) samples.push_back(op_sample({table, row}));
   return samples;
@@ -118,9 +134,9 @@ std::vector<CollectiveSample> load_collective_samples(const std::filesystem::pat
 std::string to_tsv(const std::vector<OpSample>& samples) {
   std::string text = fmt::format("{}\n", fmt::join(op_columns(), "\t"));
   for (const OpSample& s : samples) {
-    text += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", to_string(s.precision),
+    text += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", to_string(s.precision),
                         to_string(s.kind), to_string(s.derivative), s.m, s.n, s.k, s.batch, s.bytes,
-                        s.random ? 1 : 0, s.ranks, s.seconds, s.noise);
+                        s.random ? 1 : 0, s.causal ? 1 : 0, s.ranks, s.seconds, s.noise);
   }
   return text;
 }

@@ -8,8 +8,9 @@
 
 namespace paraplan {
 
-// Measured ops, tab-separated: precision, kind, derivative, m, n, k, batch, bytes, random (0 or 1), ranks,
-// seconds, noise. Every cell is filled. Throws InputError.
+// Measured ops, tab-separated: precision, kind, derivative, m, n, k, batch, bytes, random (0 or 1), causal
+// (0, or 1 for flash_attention), ranks, seconds, noise. Every cell is filled. Without a column `causal`,
+// which older files lack, no op is. Throws InputError.
 std::vector<OpSample> load_op_samples(const std::filesystem::path& file);
 
 // Measured collectives and messages, tab-separated: kind, ranks, bytes, seconds, noise. Throws InputError.

@@ -67,6 +67,8 @@ void add_device(Device& d, ProfileFields& fields) {
           {"device.overlap_slowdown", kOne, &d.overlap_slowdown, kFactor, kRequired},
           // 0 or absent: fixed clock; a scenario or a row must not name another.
           {"device.clock_GHz", kGiga, &d.clock_hz, {0, 100, false}, kOrZero},
+          // 0 or absent: not known.
+          {"device.context_MiB", kMebi, &d.context_bytes, kAmount, kOrZero},
       });
 }
 
@@ -80,6 +82,9 @@ void add_host(Host& h, ProfileFields& fields) {
           {"host.node_link_GBps", kGiga, &h.node_link_bytes_per_s, kAmount, kOrZero},
           {"host.adam_parameters_per_s", kOne, &h.adam_parameters_per_s, {0, 1e15, false}, kOrZero},
           {"host.launch_scale", kOne, &h.launch_scale, kScale, kOrOne},
+          // 0 or absent: not known.
+          {"host.kernel_launch_us", kMicro, &h.kernel_launch_s, kTime, kOrZero},
+          {"host.graph_launch_us", kMicro, &h.graph_launch_s, kTime, kOrZero},
       });
 }
 

@@ -157,6 +157,33 @@ TEST(LayerFlops, OfAttention) {
   EXPECT_DOUBLE_EQ(flop(flash.backward, OpKind::flash_attention), 2.5 * full / 4);
 }
 
+const Op& flash_op(const std::vector<Op>& ops) {
+  return *std::ranges::find(ops, OpKind::flash_attention, &Op::kind);
+}
+
+TEST(LayerFlash, CarriesItsShape) {
+  Fusion fusion;
+  fusion.flash_attention = true;
+  // Two samples of 32 / 4 heads of 128; half of the 2048 queries, all keys.
+  BlockShape shape = shape_of(4, false);
+  shape.context = 2;
+  ModelSpec model = gpt();
+  for (const Family family : {Family::gpt, Family::bert}) {
+    model.family = family;
+    const Block layer = transformer_layer(model, fusion, shape);
+    for (const Op& op : {flash_op(layer.forward), flash_op(layer.backward)}) {
+      EXPECT_EQ(op.m, 1024);
+      EXPECT_EQ(op.n, 2048);
+      EXPECT_EQ(op.k, 128);
+      EXPECT_EQ(op.batch, 16);
+      EXPECT_EQ(op.causal, family == Family::gpt);
+      EXPECT_EQ(op.random_numbers, 16.0 * 1024 * 2048);
+    }
+  }
+  // No dropout, nothing drawn.
+  EXPECT_EQ(flash_op(transformer_layer(llama(), fusion, shape).backward).random_numbers, 0);
+}
+
 struct Collectives {
   int all_reduce = 0, all_gather = 0, reduce_scatter = 0;
   bool operator==(const Collectives&) const = default;

@@ -179,6 +179,35 @@ TEST(CostModel, RecomputeCostsTimeAndIsBookedAsSuch) {
   EXPECT_LT(full.iteration_time_s, 1.5 * none.iteration_time_s);
 }
 
+TEST(CostModel, TheHardwaresLaunchCountsWhereTheSoftwareHasNone) {
+  Scenario s = shipped_scenario("megatron2023_gpt2_v100");
+  s.hardware.host.launch_scale.value = 2;
+  s.hardware.host.kernel_launch_s.value = 3e-6;
+  s.software.host.launch_s.value = 7e-6;
+  s.software.host.backward_launch_s.value = 0;
+  LaunchTimes times = launch_times(s.hardware, s.software);
+  EXPECT_DOUBLE_EQ(times.forward_s, 14e-6);
+  EXPECT_DOUBLE_EQ(times.backward_s, 3e-6);  // of this machine, so unscaled
+  s.hardware.device.asynchronous_launch = false;
+  times = launch_times(s.hardware, s.software);
+  EXPECT_DOUBLE_EQ(times.forward_s, 14e-6);
+  EXPECT_EQ(times.backward_s, 0);
+}
+
+TEST(CostModel, TheHardwaresLaunchPacesSmallKernels) {
+  // A millisecond a kernel hides every kernel behind the host: its time is the number of kernels.
+  Scenario s = shipped_scenario("gpt2_345m_h200");
+  s.global_batch = 1;
+  const double idle = time_of(s, {});
+  s.hardware.host.kernel_launch_s.value = 1e-3;
+  const double one = time_of(s, {});
+  s.hardware.host.kernel_launch_s.value = 2e-3;
+  const double two = time_of(s, {});
+  EXPECT_GT(one, 2 * idle);
+  EXPECT_GT(two - one, 24 * 20 * 1e-3);  // 24 layers of more than 20 kernels
+  EXPECT_NEAR(time_of(s, {}) / (2 * one - idle), 1, 0.1);
+}
+
 TEST(CostModel, CopesWithAHugeJob) {
   // 12 x 512 x 40960^2 = 1.03e13 parameters, a million tokens per sample, 2^20 devices.
   Scenario scenario = shipped_scenario("gpt3_175b_a100");

@@ -206,6 +206,19 @@ TEST(MemoryModel, CommunicatorsCountOnceEach) {
   EXPECT_DOUBLE_EQ(framework_bytes({.data = 2, .tensor = 2, .pipeline = 2}), 1.3e9);
 }
 
+TEST(MemoryModel, TheHardwaresContextCountsWhereTheSoftwareHasNone) {
+  Scenario s = scenario_of(8);
+  s.memory_level = MemoryLevel::device;
+  s.software.memory.communicator_bytes.value = 0;
+  s.hardware.device.context_bytes.value = 6e8;
+  s.software.memory.context_bytes.value = 1e9;
+  EXPECT_DOUBLE_EQ(predicted(s, {.data = 8}).memory[framework], 1e9);
+  s.software.memory.context_bytes.value = 0;
+  EXPECT_DOUBLE_EQ(predicted(s, {.data = 8}).memory[framework], 6e8);
+  s.hardware.device.context_bytes.value = 0;
+  EXPECT_EQ(predicted(s, {.data = 8}).memory[framework], 0);
+}
+
 TEST(MemoryModel, AgreesWithThePublishedBertPeak) {
   // First row with full recompute of measured/megatron2023_bert_v100.tsv: 1801 MiB.
   const Prediction p =

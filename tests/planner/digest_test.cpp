@@ -83,6 +83,7 @@ TEST(Digest, ChangesWithEveryFieldOfAnOpSample) {
   EXPECT_NE(digest, after([](OpSample& s) { s.batch = 2; }));
   EXPECT_NE(digest, after([](OpSample& s) { s.bytes = 65; }));
   EXPECT_NE(digest, after([](OpSample& s) { s.random = true; }));
+  EXPECT_NE(digest, after([](OpSample& s) { s.causal = true; }));
   EXPECT_NE(digest, after([](OpSample& s) { s.ranks = 2; }));
   EXPECT_NE(digest, after([](OpSample& s) { s.seconds = 3e-6; }));
   // No price depends on how much the measurements scattered.

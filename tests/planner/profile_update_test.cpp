@@ -14,9 +14,10 @@ namespace {
 
 constexpr Layout kLayout{.data = 4, .tensor = 2, .recompute = Recompute::full};
 
-// The toy on a device that was measured.
+// The toy on cores that were measured.
 Scenario measured_scenario() {
   Scenario s = toy_scenario();
+  s.hardware.device.asynchronous_launch = false;
   s.hardware.measured_on = {
       .machine = "A, 8 cores", .libraries = "B 1.0", .transport = "threads", .date = "2024-01-01T00:00:00Z"};
   return s;
@@ -102,6 +103,14 @@ TEST(ProfileUpdate, IsTheMeanOverAllCallsOfAShape) {
   const std::vector<OpSample> samples = update(s.hardware, s, run).device.op_samples;
   ASSERT_EQ(samples.size(), 1U);
   EXPECT_DOUBLE_EQ(samples[0].seconds, 0.2);
+}
+
+// What neighbours do is nothing to an accelerator: its samples hold for any number of them.
+TEST(ProfileUpdate, KeepsAcceleratorsApart) {
+  Scenario s = measured_scenario();
+  s.hardware.device.asynchronous_launch = true;
+  for (const OpSample& sample : update(s.hardware, s, run_of(s)).device.op_samples)
+    EXPECT_EQ(sample.ranks, 1);
 }
 
 TEST(ProfileUpdate, ReplacesSamplesOfTheSameOpAndRanks) {

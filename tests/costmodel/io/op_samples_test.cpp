@@ -16,6 +16,16 @@ class SampleFiles : public testing::Test {
         "precision\tkind\tderivative\tm\tn\tk\tbatch\tbytes\trandom\tranks\tseconds\tnoise\n" + row + "\n");
     return folder_.error_of([&] { load_op_samples(file); });
   }
+  // In a file with the column `causal`; a row of ten tabs before it.
+  std::filesystem::path masked_ops(const std::string& row) const {
+    return folder_.write(
+        "o.tsv",
+        "precision\tkind\tderivative\tm\tn\tk\tbatch\tbytes\trandom\tranks\tseconds\tnoise\tcausal\n" + row +
+            "\n");
+  }
+  std::string masked_error(const std::string& row) const {
+    return folder_.error_of([&] { load_op_samples(masked_ops(row)); });
+  }
   std::string collective_error(const std::string& row) const {
     const auto file = folder_.write("c.tsv", "kind\tranks\tbytes\tseconds\tnoise\n" + row + "\n");
     return folder_.error_of([&] { load_collective_samples(file); });
@@ -51,6 +61,33 @@ TEST_F(SampleFiles, BrokenOpsAreRefused) {
             "o.tsv:2: seconds: must be a number above 0, is \"0\"");
   EXPECT_EQ(op_error("fp32\tnorm\tnone\t0\t0\t0\t1\t8\t0\t1\t1\t"),
             "o.tsv:2: noise: must be a number from 0, is \"\"");
+}
+
+TEST_F(SampleFiles, OnlyFlashAttentionIsCausal) {
+  const auto ops =
+      load_op_samples(masked_ops("bf16\tflash_attention\tnone\t64\t64\t128\t8\t4096\t0\t1\t1\t0\t1\n"
+                                 "bf16\tflash_attention\tnone\t64\t64\t128\t8\t4096\t0\t1\t1\t0\t0"));
+  EXPECT_TRUE(ops[0].causal);
+  EXPECT_FALSE(ops[1].causal);
+  EXPECT_EQ(masked_error("bf16\tnorm\tnone\t0\t0\t0\t1\t4096\t0\t1\t1\t0\t1"),
+            "o.tsv:2: causal: must be an integer from 0 to 0, is \"1\"");
+  EXPECT_EQ(masked_error("bf16\tflash_attention\tnone\t64\t64\t128\t8\t4096\t0\t1\t1\t0\t"),
+            "o.tsv:2: causal: must be an integer from 0 to 1, is \"\"");
+}
+
+TEST_F(SampleFiles, FlashAttentionHasAShape) {
+  EXPECT_EQ(op_error("bf16\tflash_attention\tnone\t64\t64\t0\t8\t4096\t0\t1\t1\t0"),
+            "o.tsv:2: k: must be an integer from 1 to 2^40, is \"0\"");
+  EXPECT_EQ(op_error("bf16\tflash_attention\tnone\t64\t64\t128\t1.5\t4096\t0\t1\t1\t0"),
+            "o.tsv:2: batch: must be an integer from 1 to 2^40, is \"1.5\"");
+}
+
+TEST_F(SampleFiles, WithoutAColumnForTheMaskNothingIsCausal) {
+  const auto file =
+      folder_.write("o.tsv",
+                    "precision\tkind\tderivative\tm\tn\tk\tbatch\tbytes\trandom\tranks\tseconds\tnoise\n"
+                    "bf16\tflash_attention\tnone\t64\t64\t128\t8\t4096\t0\t1\t1\t0\n");
+  EXPECT_FALSE(load_op_samples(file)[0].causal);
 }
 
 TEST_F(SampleFiles, BrokenCollectivesAreRefused) {

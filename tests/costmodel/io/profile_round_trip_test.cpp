@@ -63,8 +63,10 @@ TEST_F(ProfileRoundTrip, Hardware) {
 TEST_F(ProfileRoundTrip, MeasuredSamples) {
   HardwareProfile profile = load_hardware(folder_.write("p.toml", hardware_text()));
   profile.device.op_samples = {
-      {Precision::fp64, OpKind::gemm, Derivative::weight, 64, 128, 256, 1, 0, false, 4, 1.0 / 3, 0.1},
-      {Precision::bf16, OpKind::dropout, Derivative::none, 0, 0, 0, 1, 1e9 / 7, true, 1, 2e-5, 0}};
+      {Precision::fp64, OpKind::gemm, Derivative::weight, 64, 128, 256, 1, 0, false, false, 4, 1.0 / 3, 0.1},
+      {Precision::bf16, OpKind::flash_attention, Derivative::data, 64, 64, 128, 32, 8192, true, true, 1, 1e-5,
+       0},
+      {Precision::bf16, OpKind::dropout, Derivative::none, 0, 0, 0, 1, 1e9 / 7, true, false, 1, 2e-5, 0}};
   profile.node.samples = {{CollectiveSample::Kind::send, 2, 4096, 1e-6 / 3, 0.25}};
   profile.measured_on = {"a \"quoted\" processor, 2 cores", "BLAS 1.2", "threads", "2024-02-29T12:00:00Z"};
   write_hardware(profile, folder_.path() / "q.toml");
@@ -72,6 +74,21 @@ TEST_F(ProfileRoundTrip, MeasuredSamples) {
   EXPECT_EQ(copy.device.op_samples, profile.device.op_samples);
   EXPECT_EQ(copy.node.samples, profile.node.samples);
   EXPECT_EQ(copy.measured_on, profile.measured_on);
+}
+
+TEST_F(ProfileRoundTrip, FixedCosts) {
+  const std::string text = replaced(
+      replaced(hardware_text(), "[node]\n",
+               "[host]\n"
+               "kernel_launch_us = { value = 2.5, kind = \"measured\", source = \"empty kernels\" }\n"
+               "graph_launch_us = { value = 0.7, kind = \"measured\", source = \"a graph of them\" }\n"
+               "[node]\n"),
+      "kernel_floor_us",
+      "context_MiB = { value = 600, kind = \"measured\", source = \"driver\" }\nkernel_floor_us");
+  const HardwareProfile copy = expect_round_trip(text, load_hardware, write_hardware);
+  EXPECT_DOUBLE_EQ(copy.host.kernel_launch_s, 2.5e-6);
+  EXPECT_DOUBLE_EQ(copy.host.graph_launch_s, 0.7e-6);
+  EXPECT_DOUBLE_EQ(copy.device.context_bytes, 600.0 * 1024 * 1024);
 }
 
 TEST_F(ProfileRoundTrip, NoSampleFilesWithoutSamples) {
