@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/profile_device.h"
 #include "cli/progress.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
@@ -24,14 +25,6 @@
 namespace paraplan {
 namespace {
 
-struct ProfileOptions {
-  std::string device = "cpu";
-  std::optional<int> ranks;
-  std::string out;
-  std::string for_scenario;
-  double budget_s = 60;
-};
-
 // The executor runs one layout per rank count; every legal one of the scenario's search space counts.
 std::vector<ShapeJob> jobs_of(Scenario scenario, int64_t ranks) {
   scenario.cluster.nodes = 1;
@@ -42,21 +35,6 @@ std::vector<ShapeJob> jobs_of(Scenario scenario, int64_t ranks) {
     if (!check_layout(scenario, layout) && !executor_obstacle(scenario, layout))
       jobs.push_back({scenario, layout});
   return jobs;
-}
-
-// The profile that is there already and may be added to; none when it is of another machine.
-std::optional<HardwareProfile> previous_profile(const std::string& path, const std::string& machine) {
-  if (!file_exists(path)) return std::nullopt;
-  HardwareProfile previous = load_hardware(path);
-  if (previous.measured_on && previous.measured_on->machine == machine) return previous;
-  return std::nullopt;
-}
-
-SoftwareProfile executor_software() {
-  SoftwareProfile software;
-  Fusion& f = software.fusion;
-  f.cross_entropy = f.gradient_accumulation = f.in_place_gradients = true;
-  return software;
 }
 
 class Profiler {
@@ -111,8 +89,7 @@ class Profiler {
   }
 
   void announce() const {
-    if (!previous_ && file_exists(options_.out))
-      fmt::print(stderr, "paraplan: {} is not measured on this machine; it is replaced\n", options_.out);
+    if (!previous_) announce_replacement(options_.out);
   }
 
   RanksProfile measure_here(World& world, const Jobs& jobs, double budget_s) const {
@@ -161,10 +138,7 @@ class Profiler {
 };
 
 int run_profile(const ProfileOptions& options) {
-  if (options.device != "cpu")
-    throw InputError(
-        "command line", 0, "--device",
-        fmt::format("this build has no microbenchmarks for \"{}\"; known here: cpu", options.device));
+  if (options.device != "cpu") return profile_accelerator(options);
   if (!started_by_mpi()) return Profiler(options).run_on_threads();
   int exit_code = kDone;
   run_mpi([&](World& world) { exit_code = Profiler(options).run_on_processes(world); });
@@ -173,10 +147,18 @@ int run_profile(const ProfileOptions& options) {
 
 }  // namespace
 
+SoftwareProfile executor_software() {
+  SoftwareProfile software;
+  Fusion& f = software.fusion;
+  f.cross_entropy = f.gradient_accumulation = f.in_place_gradients = true;
+  return software;
+}
+
 void add_profile(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<ProfileOptions>();
   CLI::App* command = app.add_subcommand("profile", "Measure this machine's kernels and links");
-  command->add_option("--device", options->device, "What to measure: cpu")->capture_default_str();
+  command->add_option("--device", options->device, "What to measure: cpu, or cuda (the first GPU)")
+      ->capture_default_str();
   command
       ->add_option("--ranks", options->ranks,
                    "Ranks that work at the same time (cores, 1 unless said); under mpirun its processes")

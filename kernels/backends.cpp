@@ -1,17 +1,53 @@
 #include "kernels/backends.h"
 
 #include <stdexcept>
+#ifdef PARAPLAN_CUDA
+#include <dlfcn.h>
+#endif
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/matrix_product.h"
 
 namespace paraplan {
+namespace {
+
+#ifdef PARAPLAN_CUDA
+
+// The module is loaded when it is asked for, and stays: CUDA's libraries are large, and most commands do
+// without.
+std::unique_ptr<Accelerator> load_cuda_accelerator() {
+  void* module = dlopen("libparaplan_cuda.so", RTLD_NOW | RTLD_LOCAL);
+  if (module == nullptr) throw DeviceError(std::string("the CUDA backend cannot be loaded: ") + dlerror());
+  const auto make = reinterpret_cast<Accelerator* (*)()>(dlsym(module, "paraplan_make_accelerator"));
+  if (make == nullptr)
+    throw DeviceError(std::string("libparaplan_cuda.so is not of this build: ") + dlerror());
+  return std::unique_ptr<Accelerator>(make());
+}
+
+#else
+
+std::unique_ptr<Accelerator> load_cuda_accelerator() {
+  throw DeviceError(
+      "this build has no CUDA: it was configured where no CUDA compiler (nvcc 12.4 or later) was found");
+}
+
+#endif
+
+}  // namespace
 
 std::unique_ptr<Backend> make_backend(const std::string& device, ElementType type) {
   if (device != "cpu") throw std::invalid_argument("no device '" + device + "' in this build; it has: cpu");
+  if (type == ElementType::fp16 || type == ElementType::bf16)
+    throw std::invalid_argument(std::string("the CPU computes in fp32 or fp64, not in ") +
+                                (type == ElementType::fp16 ? "fp16" : "bf16"));
   use_one_thread_per_product();
   if (type == ElementType::fp64) return std::make_unique<CpuBackend<double>>();
   return std::make_unique<CpuBackend<float>>();
+}
+
+std::unique_ptr<Accelerator> make_accelerator(const std::string& device) {
+  if (device == "cuda") return load_cuda_accelerator();
+  throw std::invalid_argument("no accelerator \"" + device + "\"; known: cuda");
 }
 
 std::string cpu_matrix_library() {

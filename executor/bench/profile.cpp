@@ -44,13 +44,13 @@ std::vector<OpSample> medians(const std::vector<OpSample>& samples) {
   return result;
 }
 
+}  // namespace
+
 std::string describe(const Op& op) {
   const std::string what = fmt::format("{} {}", op.name, to_string(op.kind));
   if (op.m > 0) return fmt::format("{} {} x {} x {}", what, op.m, op.n, op.k);
   return fmt::format("{} {:.0f} bytes", what, op.bytes);
 }
-
-}  // namespace
 
 std::vector<ShapeJob> missing(const std::vector<ShapeJob>& jobs, const std::vector<OpSample>& samples) {
   std::set<OpSampleKey> known = keys_of(samples);

@@ -25,6 +25,9 @@ struct RanksProfile {
   std::vector<std::string> left_out;  // layouts that the budget did not reach
 };
 
+// "ffn.up gemm 512 x 1024 x 256", "ffn.gelu gelu 4096 bytes"
+std::string describe(const Op& op);
+
 // Parameters of one rank without pipeline, at most.
 double largest_parameters(const std::vector<ShapeJob>& jobs);
 

@@ -64,7 +64,9 @@ TEST(Profile, RefusesWrongInput) {
     EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
     EXPECT_NE(outcome.err.find(text), std::string::npos) << outcome.err;
   };
-  refused(profile("--device cuda " + out), "--device");
+  refused(profile("--device tpu " + out), "there is no device \"tpu\"; known: cpu, cuda");
+  refused(profile("--device cuda --ranks 2 " + out), "--ranks");
+  refused(profile("--device cuda --for nothing.toml " + out), "nothing.toml");
   refused(profile("--budget-s 0 " + out), "--budget-s");
   refused(profile("--ranks 0 " + out), "--ranks");
   refused(profile("--for nothing.toml " + out), "nothing.toml");
