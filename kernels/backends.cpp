@@ -1,9 +1,8 @@
 #include "kernels/backends.h"
 
-#include <stdexcept>
-#ifdef PARAPLAN_CUDA
 #include <dlfcn.h>
-#endif
+
+#include <stdexcept>
 
 #include "kernels/cpu/cpu_backend.h"
 #include "kernels/cpu/matrix_product.h"
@@ -11,27 +10,18 @@
 namespace paraplan {
 namespace {
 
-#ifdef PARAPLAN_CUDA
-
 // The module is loaded when it is asked for, and stays: CUDA's libraries are large, and most commands do
 // without.
 std::unique_ptr<Accelerator> load_cuda_accelerator() {
   void* module = dlopen("libparaplan_cuda.so", RTLD_NOW | RTLD_LOCAL);
-  if (module == nullptr) throw DeviceError(std::string("the CUDA backend cannot be loaded: ") + dlerror());
+  if (module == nullptr)
+    throw DeviceError(std::string("no CUDA backend (a build has one where nvcc 12.4 or later is found): ") +
+                      dlerror());
   const auto make = reinterpret_cast<Accelerator* (*)()>(dlsym(module, "paraplan_make_accelerator"));
   if (make == nullptr)
     throw DeviceError(std::string("libparaplan_cuda.so is not of this build: ") + dlerror());
   return std::unique_ptr<Accelerator>(make());
 }
-
-#else
-
-std::unique_ptr<Accelerator> load_cuda_accelerator() {
-  throw DeviceError(
-      "this build has no CUDA: it was configured where no CUDA compiler (nvcc 12.4 or later) was found");
-}
-
-#endif
 
 }  // namespace
 

@@ -41,7 +41,7 @@ std::optional<DeviceConstants::ProductRate> product_rate(DeviceOpBench& bench, P
   const ElementType type = element_type_of(precision);
   constexpr int64_t kLargest = 8192, kSmallest = 256;
   int64_t n = kLargest;
-  const double free = kMemoryShare * bench.accelerator().free_memory_bytes();
+  const double free = kMemoryShare * bench.free_bytes();
   while (n > kSmallest && static_cast<double>(3 * n * n * size_of(type)) > free) n /= 2;
   try {
     const DeviceBuffer a = numbers(bench, type, type, Content::values, n * n);
@@ -147,7 +147,7 @@ DeviceConstants measure_constants(DeviceOpBench& bench) {
   DeviceConstants constants;
   constants.info = accelerator.info();
   constants.fixed_bytes = accelerator.fixed_memory_bytes();
-  constants.copied_bytes = std::min(kCopied, accelerator.free_memory_bytes() / 4);
+  constants.copied_bytes = std::min(kCopied, bench.free_bytes() / 4);
   constants.copy_bytes_per_s = copy_rate(bench, constants.copied_bytes);
   for (const Precision precision : {Precision::bf16, Precision::fp16, Precision::fp32})
     if (const auto rate = product_rate(bench, precision)) constants.products[precision] = *rate;
@@ -179,8 +179,7 @@ std::vector<OpSample> measure_device_optimizer(DeviceOpBench& bench, Precision p
     if (holds(known, norm) && holds(known, adam)) continue;
     if (!go_on()) break;
     const int64_t sets = rotated_sets(count * state, cache);
-    if (static_cast<double>(sets) * count * state > kMemoryShare * bench.accelerator().free_memory_bytes())
-      break;
+    if (static_cast<double>(sets) * count * state > kMemoryShare * bench.free_bytes()) break;
     std::vector<std::unique_ptr<OptimizerState>> states;
     for (int64_t i = 0; i < sets; ++i) states.push_back(std::make_unique<OptimizerState>(bench, type, n));
     const auto add = [&](OpSample sample, void (OptimizerState::*work)()) {

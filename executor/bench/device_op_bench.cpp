@@ -18,7 +18,6 @@ constexpr double kOpSeconds = 0.1;       // of replays, for one op
 constexpr double kMostLaunches = 4096;   // in one graph
 constexpr double kShortest = 1e-9;       // below what a clock sees
 constexpr double kGibi = 1024.0 * 1024 * 1024;
-constexpr double kMargin = kGibi / 4;  // left to libraries' workspaces and to the blocks of random numbers
 
 // Tokens or targets for a block: any of the vocabulary; BERT's sentence labels, of two classes, stand last.
 std::vector<int64_t> indices_for(const NeededOp& needed, const Block& block) {
@@ -82,6 +81,11 @@ DeviceOpBench::Side& DeviceOpBench::side(ElementType type) {
   return side;
 }
 
+double DeviceOpBench::free_bytes() const {
+  constexpr double kMargin = kGibi / 4;
+  return std::max(0.0, accelerator_.free_memory_bytes() - kMargin);
+}
+
 Backend& DeviceOpBench::backend(ElementType type) {
   return *side(type).backend;
 }
@@ -93,10 +97,10 @@ OpOutcome DeviceOpBench::time(const NeededOp& op) {
   const std::vector<OperandNeed> needs = operands_of(op.op, block, type);
   const double bytes = accumulates ? op.op.bytes : static_cast<double>(bytes_of(needs));
   const int64_t sets = rotated_sets(bytes, cache_bytes_);
-  const double wanted = static_cast<double>(sets) * bytes + kMargin;
+  const double wanted = static_cast<double>(sets) * bytes;
   try {
     Side& here = side(type);
-    const double free = accelerator_.free_memory_bytes();
+    const double free = free_bytes();
     if (wanted > free)
       return {{},
               fmt::format("needs {:.1f} GiB of memory, {:.1f} GiB are free", wanted / kGibi, free / kGibi)};

@@ -31,6 +31,9 @@ class DeviceOpBench {
 
   Accelerator& accelerator() { return accelerator_; }
   Backend& backend(ElementType type);
+  // Device memory that operands may take: what is free, less a margin for libraries' workspaces and the
+  // blocks of random numbers.
+  double free_bytes() const;
   RandomData& random(ElementType type) { return *side(type).random; }
 
  private:

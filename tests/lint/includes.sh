@@ -3,7 +3,8 @@
 #   costmodel     standard library, fmt, costmodel/ without costmodel/io/
 #   costmodel/io  the same, costmodel/io/ and toml++
 #   planner       costmodel/ and planner/ of the project, any library but those that parse input (toml++, CLI11)
-#   kernels       standard library, fmt, Eigen, the BLAS's C interface, kernels/
+#   kernels       standard library, fmt, Eigen, the BLAS's C interface, POSIX's loader, kernels/
+#   kernels/cuda  the same, the number of the process, CUDA's libraries and cuDNN; kernels/cuda/emulation: CUDA's number types, Boost.Context
 #   executor      standard library, fmt, headers of POSIX, costmodel/ with costmodel/io/, kernels/, executor/
 #   executor/mpi_world.cpp  the same and MPI
 #   cli           anything of the project, any library
@@ -17,7 +18,9 @@ allowed() {  # FILE: a regular expression for what it may include
     costmodel/io/*) echo "$standard|$fmt|<toml\+\+/toml\.h>|\"costmodel/.+\"" ;;
     costmodel/*) echo "$standard|$fmt|\"costmodel/[^/]+\"" ;;
     planner/*) echo "$standard|$fmt|<(nlohmann|Eigen)/.+>|\"(costmodel|planner)/.+\"" ;;
-    kernels/*) echo "$standard|$fmt|<Eigen/[A-Za-z]+>|<cblas\.h>|\"kernels/.+\"" ;;
+    kernels/cuda/*)
+      echo "$standard|<(dlfcn|unistd|cuda_[a-z0-9_]+|cublasLt|cudnn[a-z_]*|nvml|boost/context/.+)\.(h|hpp)>|\"kernels/.+\"" ;;
+    kernels/*) echo "$standard|$fmt|<Eigen/[A-Za-z]+>|<(cblas|dlfcn)\.h>|\"kernels/.+\"" ;;
     executor/mpi_world.cpp) echo "$standard|$fmt|$posix|<mpi\.h>|$executor" ;;
     executor/*) echo "$standard|$fmt|$posix|$executor" ;;
     cli/*) echo "<.+>|\"(costmodel|planner|kernels|executor|cli)/.+\"" ;;
@@ -31,6 +34,6 @@ while read -r file; do
     included=$(sed -E 's/^ *# *include *//; s| *//.*||' <<<"$text")
     [[ $included =~ ^($(allowed "$file"))$ ]] || fail "$file:$line: may not include $included"
   done < <(grep -nE '^ *# *include' "$file" || true)
-done < <(project_files \( -name '*.h' -o -name '*.cpp' \) \
+done < <(project_files \( -name '*.h' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' \) \
   \( -path './costmodel/*' -o -path './planner/*' -o -path './kernels/*' -o -path './executor/*' -o -path './cli/*' \))
 finish "$count"

@@ -8,7 +8,7 @@ while read -r file; do
   count=$((count + 1))
   lines=$(wc -l <"$file")
   ((lines <= most_lines)) || fail "$file: $lines lines, more than $most_lines: split it by idea"
-done < <(project_files -name '*.h' -o -name '*.cpp' -o -name '*.cmake' -o -name CMakeLists.txt -o -name '*.sh' \
+done < <(project_files -name '*.h' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' -o -name '*.cmake' -o -name CMakeLists.txt -o -name '*.sh' \
   -o -path './tools/*' -o -path './.ci/*')
 
 while read -r file; do
