@@ -58,8 +58,9 @@ class Backend {
   // Memory of the device, aligned for its widest access; not initialised. Throws std::bad_alloc.
   virtual void* allocate(size_t bytes) = 0;
   virtual void release(void* data) = 0;
-  virtual size_t workspace_bytes() const = 0;  // held besides, from construction on
-  virtual void synchronize() = 0;              // waits for queued work
+  // Held besides: from construction on, and more when a larger shape of fused attention is first seen.
+  virtual size_t workspace_bytes() const = 0;
+  virtual void synchronize() = 0;  // waits for queued work
   // Between the host's memory and the device's, behind queued work; the data is there when they return.
   virtual void upload(const void* host, size_t bytes, void* device) = 0;
   virtual void download(const void* device, size_t bytes, void* host) = 0;

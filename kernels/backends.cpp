@@ -26,7 +26,7 @@ std::unique_ptr<Accelerator> load_cuda_accelerator() {
 }  // namespace
 
 std::unique_ptr<Backend> make_backend(const std::string& device, ElementType type) {
-  if (device != "cpu") throw std::invalid_argument("no device '" + device + "' in this build; it has: cpu");
+  if (device != "cpu") throw std::invalid_argument("no device '" + device + "' to train on; there is: cpu");
   if (type == ElementType::fp16 || type == ElementType::bf16)
     throw std::invalid_argument(std::string("the CPU computes in fp32 or fp64, not in ") +
                                 (type == ElementType::fp16 ? "fp16" : "bf16"));

@@ -8,9 +8,9 @@
 
 namespace paraplan {
 
-// A backend of this build. `device`: "cpu". Throws std::invalid_argument naming the devices that this build
-// has, or the element types that the device computes in. The CPU backend computes on the calling thread
-// alone: one rank is one core.
+// A backend to train on. `device`: "cpu". Throws std::invalid_argument naming the devices that there are, or
+// the element types that the device computes in. The CPU backend computes on the calling thread alone: one
+// rank is one core.
 std::unique_ptr<Backend> make_backend(const std::string& device, ElementType type);
 
 // The accelerator of a kind: "cuda", its current device. Throws std::invalid_argument for another name, and

@@ -5,8 +5,6 @@
 namespace paraplan {
 namespace {
 
-constexpr float kLog2E = 1.44269504f;
-
 // 1 / (1 + exp(-z)), from z log2(e).
 __device__ __forceinline__ float sigmoid_of_log2(float z) {
   return reciprocal_fast(1 + exp2_fast(-z));

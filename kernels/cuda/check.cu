@@ -8,10 +8,8 @@ namespace paraplan {
 
 void check_cuda(cudaError_t status, const char* what, const std::source_location& caller) {
   if (status == cudaSuccess) return;
-  if (status == cudaErrorMemoryAllocation) {
-    cudaGetLastError();  // the error is told; later calls shall not report it again
-    throw std::bad_alloc();
-  }
+  cudaGetLastError();  // the error is told; later calls shall not report it again
+  if (status == cudaErrorMemoryAllocation) throw std::bad_alloc();
   throw DeviceError(std::string(what) + ": " + cudaGetErrorString(status) + " (" + cudaGetErrorName(status) +
                     ", " + caller.file_name() + ":" + std::to_string(caller.line()) + ")");
 }

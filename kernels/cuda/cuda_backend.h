@@ -22,7 +22,9 @@ class CudaBackend final : public Backend {
 
   void* allocate(size_t bytes) override { return allocate_device(bytes); }
   void release(void* data) override { release_device(data); }
-  size_t workspace_bytes() const override { return kProductBytes + kScratchBytes; }
+  size_t workspace_bytes() const override {
+    return kProductBytes + kScratchBytes + fused_attention_.workspace_bytes();
+  }
   void synchronize() override { synchronize_queue(queue_); }
   void upload(const void* host, size_t bytes, void* device) override {
     copy_to_device(host, bytes, device, queue_);

@@ -32,6 +32,7 @@ using Half = __half;
 using Bfloat16 = __nv_bfloat16;
 
 inline constexpr int kWarp = 32;
+inline constexpr float kLog2E = 1.4426950408889634f;  // e^x = 2^(x log2 e), and exp2 is one instruction
 
 __device__ __forceinline__ int lane_index() {
   return static_cast<int>(threadIdx.x) % kWarp;

@@ -13,7 +13,7 @@ struct LookUp {
   Rows<T> table, out;
 
   template <int kCount>
-  __device__ __forceinline__ auto load(uint32_t row, uint32_t column) const {
+  __device__ __forceinline__ PackOf<kCount, T> load(int64_t row, int64_t column) const {
     constexpr int kBytes = kCount * static_cast<int>(sizeof(T));
     const int64_t table_row = tokens[row] - first;
     if (table_row >= 0 && table_row < table_rows) return load_pack<T, kBytes>(table.row(table_row) + column);
@@ -23,7 +23,7 @@ struct LookUp {
     return zeros;
   }
   template <int kCount, typename Loaded>
-  __device__ __forceinline__ void store(uint32_t row, uint32_t column, const Loaded& loaded) const {
+  __device__ __forceinline__ void finish(int64_t row, int64_t column, const Loaded& loaded) const {
     store_pack(out.row(row) + column, loaded);
   }
 };
@@ -105,7 +105,10 @@ __device__ __forceinline__ void add_found(const TableGradient<T>& g, const Found
     Elements<kCount> term[kPacksInFlight];
 #pragma unroll
     for (uint32_t i = 0; i < kPacksInFlight; ++i)
-      if (first + i < count) term[i] = load_elements<kCount>(g.gradient.row(found.row[first + i]) + column);
+      if (first + i < count) {
+        term[i] = load_elements<kCount>(g.gradient.row(found.row[first + i]) + column);
+        prefetch(g.table.row(found.table_row[first + i]) + column);
+      }
 #pragma unroll
     for (uint32_t i = 0; i < kPacksInFlight; ++i) {
       if (first + i >= count) continue;
@@ -137,9 +140,8 @@ uint32_t u32(int64_t x) {
 
 template <typename T>
 void CudaBackend<T>::embedding(const int64_t* tokens, int64_t first, const Matrix& table, const Matrix& out) {
-  const bool wide = packs_cover<T>(table) && packs_cover<T>(out);
-  load_and_store<T>("embedding", out, wide,
-                    LookUp<T>{tokens, first, table.rows, rows_of<T>(table), rows_of<T>(out)}, queue_);
+  for_elements<T>("embedding", out, {table, out},
+                  LookUp<T>{tokens, first, table.rows, rows_of<T>(table), rows_of<T>(out)}, queue_);
 }
 
 template <typename T>

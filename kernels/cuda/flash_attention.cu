@@ -37,7 +37,6 @@ void check_rows(const AttentionShape& shape, const HeadRows& rows) {
 
 template <typename T>
 void check(const AttentionShape& shape, const AttentionOperands& operands) {
-  constexpr int kLeastCapability = 80;
   if (shape.kv_heads < 1 || shape.heads % shape.kv_heads != 0)
     refuse(shape, "heads must be a multiple of those of keys");
   if (shape.width < 1 || shape.width > 128) refuse(shape, "head widths up to 128 are supported");
@@ -48,7 +47,7 @@ void check(const AttentionShape& shape, const AttentionOperands& operands) {
     refuse(shape, "up to 65535 samples and heads are supported");
   if constexpr (!std::is_same_v<T, float>) {
     if (shape.width % Pack<T>::kCount != 0) refuse(shape, "head widths must be a multiple of 8");
-    if (const int capability = compute_capability(); capability < kLeastCapability)
+    if (const int capability = compute_capability(); capability < kMatrixUnitCapability)
       refuse(shape, "needs compute capability 8.0, this device has " + std::to_string(capability / 10) + "." +
                         std::to_string(capability % 10));
   }

@@ -4,8 +4,6 @@
 
 namespace paraplan {
 
-inline constexpr float kLog2E = 1.4426950408889634f;
-
 // What is known of each query of a tile.
 template <int kQueries>
 struct QuerySums {

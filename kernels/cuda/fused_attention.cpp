@@ -276,6 +276,12 @@ bool FusedAttention::backward(const AttentionShape& shape, double scale, double 
   return state_->run(Direction::backward, shape, scale, dropout, operands);
 }
 
+size_t FusedAttention::workspace_bytes() const {
+  size_t sum = 0;
+  for (const DeviceMemory& piece : state_->workspaces) sum += piece.bytes();
+  return sum;
+}
+
 std::string fused_attention_library() {
   const size_t version = cudnnGetVersion();
   return "cuDNN " + std::to_string(version / 10000) + "." + std::to_string(version / 100 % 100) + "." +

@@ -27,7 +27,11 @@ class FusedAttention {
   // False where cuDNN is not there or does not support the case (fp32, dropout with masks of our own, keys in
   // parts, ...): then nothing was queued.
   bool forward(const AttentionShape& shape, double scale, double dropout, const AttentionOperands& operands);
+  // The order of its sums, and so their rounding, may differ from call to call.
   bool backward(const AttentionShape& shape, double scale, double dropout, const AttentionOperands& operands);
+
+  // Device memory that the plans made so far work in.
+  size_t workspace_bytes() const;
 
  private:
   struct State;

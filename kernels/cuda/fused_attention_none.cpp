@@ -17,6 +17,10 @@ bool FusedAttention::backward(const AttentionShape&, double, double, const Atten
   return false;
 }
 
+size_t FusedAttention::workspace_bytes() const {
+  return 0;
+}
+
 std::string fused_attention_library() {
   return "";
 }

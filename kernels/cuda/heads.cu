@@ -4,6 +4,7 @@
 #include <numbers>
 
 #include "kernels/cuda/cuda_backend.h"
+#include "kernels/cuda/row_kernel.cuh"
 #include "kernels/cuda/row_packs.cuh"
 
 namespace paraplan {
@@ -34,21 +35,26 @@ struct MoveHeads {
   }
 
   template <int kCount>
-  __device__ __forceinline__ auto load(uint32_t row, uint32_t column) const {
-    const T* from = kMerge ? in_context(row, column) : in_merged(row, column);
+  __device__ __forceinline__ PackOf<kCount, T> load(int64_t row, int64_t column) const {
+    const T* from = place<!kMerge>(row, column);
     return load_pack<T, kCount* static_cast<int>(sizeof(T))>(from);
   }
   template <int kCount, typename Loaded>
-  __device__ __forceinline__ void store(uint32_t row, uint32_t column, const Loaded& loaded) const {
-    store_pack(kMerge ? in_merged(row, column) : in_context(row, column), loaded);
+  __device__ __forceinline__ void finish(int64_t row, int64_t column, const Loaded& loaded) const {
+    store_pack(place<kMerge>(row, column), loaded);
+  }
+  // Of an element of the merged matrix, there or in the context.
+  template <bool kMerged>
+  __device__ __forceinline__ T* place(int64_t row, int64_t column) const {
+    const auto r = static_cast<uint32_t>(row), c = static_cast<uint32_t>(column);
+    return kMerged ? in_merged(r, c) : in_context(r, c);
   }
 };
 
 template <typename T, bool kMerge>
 void move_heads(const char* name, const AttentionShape& shape, const Matrix& context, const Matrix& merged,
                 QueueHandle queue) {
-  const bool wide = packs_cover<T>(context) && packs_cover<T>(merged);
-  load_and_store<T>(name, merged, wide, MoveHeads<T, kMerge>(shape, context, merged), queue);
+  for_elements<T>(name, merged, {context, merged}, MoveHeads<T, kMerge>(shape, context, merged), queue);
 }
 
 // Rotary angles. The host computes how far pair i turns per position, base^(-2 i / width) / (2 pi) turns, in

@@ -2,6 +2,7 @@
 // take row after row and add up their part of the gain's and shift's gradients on the way.
 #include <algorithm>
 
+#include "kernels/cuda/capability.h"
 #include "kernels/cuda/cuda_backend.h"
 #include "kernels/cuda/row_share.cuh"
 
@@ -228,11 +229,20 @@ LaunchShape gradient_shape(const Matrix& x, int64_t held, int kinds, int64_t pro
           .shared_bytes = static_cast<size_t>(threads * held * kinds) * sizeof(float)};
 }
 
+// Whether the device has shared memory for the sums of `kinds` over so many columns.
+bool sums_fit(int64_t columns, int kinds) {
+  constexpr int64_t kRounding = 4096, kAlwaysThere = 48 << 10;  // to whole warps; of any device
+  const int64_t bytes = columns * kinds * static_cast<int64_t>(sizeof(float)) + kRounding;
+  return bytes <= kAlwaysThere || bytes <= static_cast<int64_t>(shared_memory_bytes());
+}
+
 // Calls launch_kernel.operator()<kCount, kPacks>() for the fewest packs that hold a row of so many columns in
 // a block.
 template <int kCount, int kFewPacks, int kManyPacks, typename LaunchKernel>
-void with_gradient_packs(int64_t columns, const LaunchKernel& launch_kernel) {
-  if (columns <= kBlockRowThreads * kFewPacks * kCount)
+void with_gradient_packs(int64_t columns, int kinds, const LaunchKernel& launch_kernel) {
+  if (!sums_fit(columns, kinds))
+    launch_kernel.template operator()<kCount, 0>();
+  else if (columns <= kBlockRowThreads * kFewPacks * kCount)
     launch_kernel.template operator()<kCount, kFewPacks>();
   else if (columns <= kBlockRowThreads * kManyPacks * kCount)
     launch_kernel.template operator()<kCount, kManyPacks>();
@@ -277,9 +287,9 @@ void CudaBackend<T>::norm_gradient(const Matrix& gradient, const Matrix& x, cons
   };
   constexpr int kPack = Pack<T>::kCount;
   if (packs_cover<T>(gradient) && packs_cover<T>(x) && packs_cover<T>(gain) && packs_cover<T>(x_gradient))
-    with_gradient_packs<kPack, 8 / kPack, 16 / kPack>(x.columns, queue_kernels);
+    with_gradient_packs<kPack, 8 / kPack, 16 / kPack>(x.columns, kinds, queue_kernels);
   else
-    with_gradient_packs<1, 4, 6>(x.columns, queue_kernels);
+    with_gradient_packs<1, 4, 6>(x.columns, kinds, queue_kernels);
 }
 
 template class CudaBackend<float>;

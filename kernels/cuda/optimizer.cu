@@ -175,6 +175,23 @@ struct SquareWork {
   }
 };
 
+// The thread's packs of a chunk of a matrix of whole packs, all loaded before the first is added.
+__device__ __forceinline__ void add_squares_of_whole_packs(const SquareEntry& matrix, int64_t first,
+                                                           double& sum) {
+  Elements<kFour> x[kPacksPerThread] = {};
+#pragma unroll
+  for (int i = 0; i < kPacksPerThread; ++i) {
+    const int64_t pack = first + i * kThreads;
+    if (pack >= matrix.extent.packs) continue;
+    const Place at = place_of(matrix.extent, pack);
+    x[i] = load_elements<kFour>(matrix.x.row(at.row) + at.column);
+  }
+#pragma unroll
+  for (const Elements<kFour>& pack : x)
+#pragma unroll
+    for (const float value : pack.value) sum += static_cast<double>(value) * static_cast<double>(value);
+}
+
 // partial[block] = sum of the squares of every gridDim.x-th chunk, so that the result depends on nothing
 // else.
 __global__ void __launch_bounds__(kThreads) square_sum_kernel(const SquareTable table, double* partial) {
@@ -184,6 +201,10 @@ __global__ void __launch_bounds__(kThreads) square_sum_kernel(const SquareTable 
     while (table.first_chunk[index + 1] <= chunk) ++index;
     const SquareEntry& matrix = table.entry[index];
     const int64_t first = static_cast<int64_t>(chunk - table.first_chunk[index]) * kChunk + threadIdx.x;
+    if (matrix.extent.wide && matrix.extent.columns % kFour == 0) {
+      add_squares_of_whole_packs(matrix, first, sum);
+      continue;
+    }
 #pragma unroll
     for (int i = 0; i < kPacksPerThread; ++i)
       if (first + i * kThreads < matrix.extent.packs)

@@ -34,13 +34,14 @@ struct AddPosition {
   };
 
   template <int kCount>
-  __device__ __forceinline__ auto load(uint32_t row, uint32_t column) const {
+  __device__ __forceinline__ Loaded<kCount> load(int64_t row, int64_t column) const {
     constexpr int kBytes = kCount * static_cast<int>(sizeof(T));
-    return Loaded<kCount>{load_pack<T, kBytes>(x.row(row) + column),
-                          load_pack<T, kBytes>(table.row(places.table_row(row)) + column)};
+    return Loaded<kCount>{
+        load_pack<T, kBytes>(x.row(row) + column),
+        load_pack<T, kBytes>(table.row(places.table_row(static_cast<uint32_t>(row))) + column)};
   }
   template <int kCount>
-  __device__ __forceinline__ void store(uint32_t row, uint32_t column, const Loaded<kCount>& loaded) const {
+  __device__ __forceinline__ void finish(int64_t row, int64_t column, const Loaded<kCount>& loaded) const {
     auto sum = loaded.x;
 #pragma unroll
     for (int i = 0; i < kCount; ++i)
@@ -140,9 +141,8 @@ uint32_t u32(int64_t x) {
 template <typename T>
 void CudaBackend<T>::position_embedding(const RowMap& map, int64_t tokens_per_row, const Matrix& table,
                                         const Matrix& x) {
-  const bool wide = packs_cover<T>(table) && packs_cover<T>(x);
-  load_and_store<T>("position_embedding", x, wide,
-                    AddPosition<T>{Places(map, tokens_per_row), rows_of<T>(table), rows_of<T>(x)}, queue_);
+  for_elements<T>("position_embedding", x, {table, x},
+                  AddPosition<T>{Places(map, tokens_per_row), rows_of<T>(table), rows_of<T>(x)}, queue_);
 }
 
 template <typename T>

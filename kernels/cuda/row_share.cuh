@@ -85,9 +85,6 @@ __device__ __forceinline__ bool leads_row() {
   return kWarpRows ? lane_index() == 0 : threadIdx.x == 0;
 }
 
-// e^x: exp2 is one instruction.
-inline constexpr float kLog2E = 1.442695041f;
-
 // Elements of a row that a thread holds at most; fewer of those that each take an access and an address.
 template <int kCount>
 inline constexpr int kHeld = kCount == 1 ? 6 : 16;

@@ -26,6 +26,7 @@ Recorded record_work(QueueHandle queue, const std::function<void()>& work) {
     cudaGraph_t unfinished = nullptr;
     cudaStreamEndCapture(queue, &unfinished);  // the queue runs again; the first error is the one to tell
     if (unfinished != nullptr) cudaGraphDestroy(unfinished);
+    cudaGetLastError();
     throw;
   }
   return end_recording(queue);

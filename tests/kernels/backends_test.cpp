@@ -24,7 +24,7 @@ TEST(MakeBackend, NamesTheDevicesOfTheBuild) {
     make_backend("abacus", ElementType::fp32);
     FAIL() << "took an unknown device";
   } catch (const std::invalid_argument& error) {
-    EXPECT_STREQ(error.what(), "no device 'abacus' in this build; it has: cpu");
+    EXPECT_STREQ(error.what(), "no device 'abacus' to train on; there is: cpu");
   }
 }
 

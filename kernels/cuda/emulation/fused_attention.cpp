@@ -16,4 +16,8 @@ bool FusedAttention::backward(const AttentionShape&, double, double, const Atten
   return false;
 }
 
+size_t FusedAttention::workspace_bytes() const {
+  return 0;
+}
+
 }  // namespace paraplan
