@@ -1,6 +1,7 @@
 // Times the kernels of an accelerator beside their floors: bytes over the bandwidth of a large copy, or FLOPs
 // over the rate of a large product, both measured in the same run.
-//   kernel_speed [--quick] [JSON]   writes what bench/pytorch_speed.py compares
+//   kernel_speed [--quick] [--only KERNEL] [JSON]   writes what bench/pytorch_speed.py compares; KERNEL: part
+//   of a name
 // Ends with 1 where there is no usable accelerator.
 #include <fmt/format.h>
 
@@ -129,7 +130,12 @@ nlohmann::json as_json(const KernelCase& c, const Measurement& m, double floor_s
           {"noise", m.noise},   {"floor_s", floor_s},      {"bytes", c.bytes}, {"flop", c.flop}};
 }
 
-int run(bool quick, const std::string& json_path) {
+struct Options {
+  bool quick = false;
+  std::string only, json_path;
+};
+
+int run(const Options& options) {
   const std::unique_ptr<Accelerator> accelerator = make_accelerator("cuda");
   const AcceleratorInfo info = accelerator->info();
   KernelSpeed speed(*accelerator);
@@ -139,14 +145,15 @@ int run(bool quick, const std::string& json_path) {
   fmt::print("{:<24} {:>10} {:>9} {:>9} {:>7}  {}\n", "kernel", "time us", "GB/s", "TFLOP/s", "floor",
              "size");
   nlohmann::json written = nlohmann::json::array();
-  for (const KernelCase& c : all_cases(quick)) {
+  for (const KernelCase& c : all_cases(options.quick)) {
+    if (c.kernel.find(options.only) == std::string::npos) continue;
     const Measurement m = speed.time(c);
     const double floor_s = std::max(c.bytes / ceilings.bytes_per_s, c.flop / ceilings.flop_per_s);
     fmt::print("{:<24} {:>10.1f} {:>9.0f} {:>9.1f} {:>6.0f}%  {}\n", c.kernel, m.seconds * 1e6,
                c.bytes / m.seconds / 1e9, c.flop / m.seconds / 1e12, 100 * floor_s / m.seconds, describe(c));
     written.push_back(as_json(c, m, floor_s));
   }
-  if (!json_path.empty()) std::ofstream(json_path) << written.dump(1) << '\n';
+  if (!options.json_path.empty()) std::ofstream(options.json_path) << written.dump(1) << '\n';
   return 0;
 }
 
@@ -154,16 +161,17 @@ int run(bool quick, const std::string& json_path) {
 }  // namespace paraplan
 
 int main(int argc, char** argv) {
-  bool quick = false;
-  std::string json_path;
+  paraplan::Options options;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--quick") == 0)
-      quick = true;
+      options.quick = true;
+    else if (std::strcmp(argv[i], "--only") == 0 && i + 1 < argc)
+      options.only = argv[++i];
     else
-      json_path = argv[i];
+      options.json_path = argv[i];
   }
   try {
-    return paraplan::run(quick, json_path);
+    return paraplan::run(options);
   } catch (const std::exception& error) {
     fmt::print(stderr, "kernel_speed: {}\n", error.what());
     return 1;

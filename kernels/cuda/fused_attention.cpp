@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <compare>
+#include <cstdlib>
 #include <map>
 #include <optional>
 #include <string>
@@ -212,11 +213,17 @@ std::unordered_map<int64_t, void*> pointers_of(Direction direction, const Attent
   return pointers;
 }
 
+bool own_kernels_wanted() {
+  const char* wanted = std::getenv("PARAPLAN_ATTENTION");
+  return wanted != nullptr && std::string(wanted) == "own";
+}
+
 }  // namespace
 
 struct FusedAttention::State {
   ElementType type;
   QueueHandle queue;
+  bool unwanted = false;
   Handle handle = {};  // from the first use on
   std::map<AttentionCase, std::unique_ptr<fe::graph::Graph>> plans = {};
   // The last is the largest. Recorded work may still name the earlier ones, so they stay.
@@ -248,7 +255,7 @@ bool FusedAttention::State::reserve(size_t bytes) {
 
 bool FusedAttention::State::run(Direction direction, const AttentionShape& shape, double scale,
                                 double dropout, const AttentionOperands& operands) {
-  if (type == ElementType::fp32 || !is_supported(shape, dropout, operands)) return false;
+  if (unwanted || type == ElementType::fp32 || !is_supported(shape, dropout, operands)) return false;
   fe::graph::Graph* plan = find_plan(case_of(direction, shape, scale, operands));
   if (plan == nullptr) return false;
   int64_t bytes = 0;
@@ -261,7 +268,7 @@ bool FusedAttention::State::run(Direction direction, const AttentionShape& shape
 }
 
 FusedAttention::FusedAttention(ElementType type, QueueHandle queue)
-    : state_(std::make_unique<State>(State{type, queue})) {}
+    : state_(std::make_unique<State>(State{type, queue, own_kernels_wanted()})) {}
 FusedAttention::~FusedAttention() = default;
 FusedAttention::FusedAttention(FusedAttention&&) noexcept = default;
 FusedAttention& FusedAttention::operator=(FusedAttention&&) noexcept = default;

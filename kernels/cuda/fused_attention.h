@@ -16,7 +16,9 @@ struct AttentionOperands {
   HeadRows query_gradient = {}, key_gradient = {}, value_gradient = {};
 };
 
-// Attention by cuDNN's fused kernels, where the build has them. Plans are made once per shape and kept.
+// Attention by cuDNN's fused kernels, where the build has them. Plans are made once per shape and kept. With
+// PARAPLAN_ATTENTION=own in the environment it does nothing, so that the project's own kernels are tested and
+// timed.
 class FusedAttention {
  public:
   FusedAttention(ElementType type, QueueHandle queue);

@@ -4,7 +4,7 @@
 #   costmodel/io  the same, costmodel/io/ and toml++
 #   planner       costmodel/ and planner/ of the project, any library but those that parse input (toml++, CLI11)
 #   kernels       standard library, fmt, Eigen, the BLAS's C interface, POSIX's loader, kernels/
-#   kernels/cuda  the same, the number of the process, CUDA's libraries and cuDNN; kernels/cuda/emulation: CUDA's number types, Boost.Context
+#   kernels/cuda  the same, the number of the process, CUDA's libraries and cuDNN; kernels/cuda/emulation: CUDA's headers, Boost.Context
 #   executor      standard library, fmt, headers of POSIX, costmodel/ with costmodel/io/, kernels/, executor/
 #   executor/mpi_world.cpp  the same and MPI
 #   cli           anything of the project, any library
