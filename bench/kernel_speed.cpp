@@ -18,20 +18,6 @@
 namespace paraplan {
 namespace {
 
-const char* name_of(ElementType type) {
-  switch (type) {
-    case ElementType::fp16:
-      return "fp16";
-    case ElementType::bf16:
-      return "bf16";
-    case ElementType::fp32:
-      return "fp32";
-    case ElementType::fp64:
-      break;
-  }
-  return "fp64";
-}
-
 // The memory of one launch.
 class CaseMemory {
  public:
@@ -126,8 +112,8 @@ std::string describe(const KernelCase& c) {
 }
 
 nlohmann::json as_json(const KernelCase& c, const Measurement& m, double floor_s) {
-  return {{"kernel", c.kernel}, {"type", name_of(c.type)}, {"sizes", c.sizes}, {"seconds", m.seconds},
-          {"noise", m.noise},   {"floor_s", floor_s},      {"bytes", c.bytes}, {"flop", c.flop}};
+  return {{"kernel", c.kernel}, {"type", to_string(c.type)}, {"sizes", c.sizes}, {"seconds", m.seconds},
+          {"noise", m.noise},   {"floor_s", floor_s},        {"bytes", c.bytes}, {"flop", c.flop}};
 }
 
 struct Options {

@@ -125,8 +125,8 @@ const BlockProgram& Program::of(const BlockPlace& place) const {
   return place.redone ? redone_layer_ : layer_;
 }
 
-ElementType Program::element_type() const {
-  switch (shape_.precision) {
+ElementType element_type_of(Precision precision) {
+  switch (precision) {
     case Precision::fp16:
       return ElementType::fp16;
     case Precision::bf16:
@@ -137,6 +137,10 @@ ElementType Program::element_type() const {
       break;
   }
   return ElementType::fp64;
+}
+
+ElementType Program::element_type() const {
+  return element_type_of(shape_.precision);
 }
 
 int64_t Program::stream_rows() const {

@@ -36,6 +36,9 @@ struct BlockPlace {
   bool redone = false;  // a layer whose forward pass is run again, whole
 };
 
+// The element type that a precision computes in.
+ElementType element_type_of(Precision precision);
+
 // What of a legal layout the executor does not do; empty: nothing.
 std::optional<std::string> executor_obstacle(const Scenario& scenario, const Layout& layout);
 

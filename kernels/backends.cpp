@@ -25,11 +25,24 @@ std::unique_ptr<Accelerator> load_cuda_accelerator() {
 
 }  // namespace
 
+const char* to_string(ElementType type) {
+  switch (type) {
+    case ElementType::fp16:
+      return "fp16";
+    case ElementType::bf16:
+      return "bf16";
+    case ElementType::fp32:
+      return "fp32";
+    case ElementType::fp64:
+      break;
+  }
+  return "fp64";
+}
+
 std::unique_ptr<Backend> make_backend(const std::string& device, ElementType type) {
   if (device != "cpu") throw std::invalid_argument("no device '" + device + "' to train on; there is: cpu");
   if (type == ElementType::fp16 || type == ElementType::bf16)
-    throw std::invalid_argument(std::string("the CPU computes in fp32 or fp64, not in ") +
-                                (type == ElementType::fp16 ? "fp16" : "bf16"));
+    throw std::invalid_argument(std::string("the CPU computes in fp32 or fp64, not in ") + to_string(type));
   use_one_thread_per_product();
   if (type == ElementType::fp64) return std::make_unique<CpuBackend<double>>();
   return std::make_unique<CpuBackend<float>>();

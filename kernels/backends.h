@@ -8,6 +8,8 @@
 
 namespace paraplan {
 
+const char* to_string(ElementType);
+
 // A backend to train on. `device`: "cpu". Throws std::invalid_argument naming the devices that there are, or
 // the element types that the device computes in. The CPU backend computes on the calling thread alone: one
 // rank is one core.

@@ -49,20 +49,6 @@ Coordinates busiest_rank(const Layout& layout) {
 
 }  // namespace
 
-ElementType element_type_of(Precision precision) {
-  switch (precision) {
-    case Precision::fp16:
-      return ElementType::fp16;
-    case Precision::bf16:
-      return ElementType::bf16;
-    case Precision::fp32:
-      return ElementType::fp32;
-    case Precision::fp64:
-      break;
-  }
-  return ElementType::fp64;
-}
-
 int64_t rotated_sets(double bytes, double cache_bytes) {
   constexpr double kFewest = 2, kMost = 64;
   return static_cast<int64_t>(

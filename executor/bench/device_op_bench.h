@@ -51,9 +51,6 @@ class DeviceOpBench {
   std::map<ElementType, Side> sides_;
 };
 
-// The element type of a precision.
-ElementType element_type_of(Precision precision);
-
 // Sets of operands of `bytes` each that a benchmark goes through: together more than twice the cache, 2 at
 // least and 64 at most.
 int64_t rotated_sets(double bytes, double cache_bytes);

@@ -8,8 +8,6 @@
 #include <limits>
 #include <utility>
 
-#include "kernels/backends.h"
-
 namespace paraplan {
 namespace {
 
@@ -117,20 +115,6 @@ std::vector<double> Twin::tested_values() const {
 
 std::vector<double> Twin::reference_values() const {
   return download(*reference_, reference_matrix_, ElementType::fp64);
-}
-
-const char* type_name(ElementType type) {
-  switch (type) {
-    case ElementType::fp16:
-      return "fp16";
-    case ElementType::bf16:
-      return "bf16";
-    case ElementType::fp32:
-      return "fp32";
-    case ElementType::fp64:
-      break;
-  }
-  return "fp64";
 }
 
 void CudaTest::SetUp() {

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "kernels/backend.h"
+#include "kernels/backends.h"
 
 namespace paraplan {
 
@@ -109,12 +109,10 @@ class CudaTest : public testing::TestWithParam<ElementType> {
   std::mt19937_64 engine_{1};
 };
 
-const char* type_name(ElementType type);
-
 }  // namespace paraplan
 
 // Runs the CudaTests of a fixture in fp32, fp16 and bf16.
 #define PARAPLAN_CUDA_TYPES(fixture)                                                                 \
   INSTANTIATE_TEST_SUITE_P(Cuda, fixture,                                                            \
                            testing::Values(ElementType::fp32, ElementType::fp16, ElementType::bf16), \
-                           [](const auto& test) { return type_name(test.param); })
+                           [](const auto& test) { return to_string(test.param); })
