@@ -59,7 +59,7 @@ std::vector<ShapeJob> device_jobs(const Scenario& scenario) {
     add(layout, all);
     const PredictionResult bound = model.bound(layout);
     const auto* prediction = std::get_if<Prediction>(&bound);
-    if (prediction != nullptr && prediction->fits) add(layout, fitting);
+    if (prediction != nullptr && prediction->fit != Fit::exceeds) add(layout, fitting);
   }
   return fitting.empty() ? all : fitting;
 }

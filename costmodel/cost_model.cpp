@@ -179,13 +179,18 @@ void CostModel::State::add_memory(const StepPlan& plan, Prediction& p) const {
       p.peak_memory_bytes = memory.at_level.total();
       p.memory = memory.at_level;
     }
-    p.device_memory_bytes = std::max(p.device_memory_bytes, memory.device.total());
+    const double wanted = memory.device.total();
+    p.device_memory_bytes = std::max(p.device_memory_bytes, wanted);
+    p.least_device_memory_bytes =
+        std::max(p.least_device_memory_bytes, wanted - memory.device[MemoryCategory::fragmentation]);
     host_rank = std::max(host_rank, memory.host_bytes);
   }
   p.available_memory_bytes = scenario.hardware.device.memory_bytes;
   p.host_memory_bytes = host_rank * static_cast<double>(scenario.cluster.devices_per_node);
-  p.fits = p.device_memory_bytes <= p.available_memory_bytes &&
-           p.host_memory_bytes <= scenario.hardware.host.memory_bytes;
+  const bool held = p.least_device_memory_bytes <= p.available_memory_bytes &&
+                    p.host_memory_bytes <= scenario.hardware.host.memory_bytes;
+  const bool roomy = p.device_memory_bytes <= p.available_memory_bytes;
+  p.fit = !held ? Fit::exceeds : roomy ? Fit::fits : Fit::tight;
 }
 
 void CostModel::State::add_rates(Prediction& p) const {
@@ -205,7 +210,7 @@ Prediction CostModel::State::predict(const Layout& layout, Effort effort) {
   p.micro_batches = plan.micro_batches;
   add_stages(plan, p);
   add_memory(plan, p);
-  if (effort == Effort::bound && !p.fits) return p;
+  if (effort == Effort::bound && p.fit == Fit::exceeds) return p;
   add_time(plan,
            effort == Effort::bound ? earliest_ends(plan.times, plan.micro_batches)
                                    : replay.stage_ends(plan.times, plan.micro_batches),

@@ -23,13 +23,14 @@ class CostModel {
   CostModel(CostModel&&) noexcept;
   CostModel& operator=(CostModel&&) noexcept;
 
-  // Time and memory of one step. A layout that does not fit in memory is still a Prediction, with fits =
-  // false.
+  // Time and memory of one step. A layout that does not fit in memory is still a Prediction; its `fit` says
+  // so.
   PredictionResult predict(const Layout& layout);
 
-  // What a search needs to pass over a layout: its memory and, if it fits, a time that predict() never goes
-  // below and rarely exceeds by much: every stage busy from its first input to its last output. Several times
-  // faster than predict(), because nothing is replayed. Without a fit all times are 0.
+  // What a search needs to pass over a layout: its memory and, unless that exceeds the device, a time that
+  // predict() never goes below and rarely exceeds by much: every stage busy from its first input to its last
+  // output. Several times faster than predict(), because nothing is replayed. Beyond the device all times are
+  // 0.
   PredictionResult bound(const Layout& layout);
 
   // The same step, event by event. `layout` must pass check_layout.

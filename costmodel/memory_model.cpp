@@ -95,16 +95,15 @@ double message_bytes(const Scenario& scenario, const ModelCost& model, const Lay
   return messages * model.layer.input_bytes;
 }
 
-// The figure at a level. Reserved memory is elastic: before it fails, the caching allocator returns what it
-// does not use, so it is never more than the device has left.
+// The figure at a level: what is wanted, also where the device has less. Beyond the allocated bytes a caching
+// allocator reserves slack, the category `fragmentation`.
 MemoryUse at_level(const Scenario& scenario, MemoryUse use, MemoryLevel level, int64_t communicators) {
   if (level == MemoryLevel::allocated) return use;
   const FrameworkMemory& memory = scenario.software.memory;
-  const double wanted = use.total() * (memory.reserve_factor - 1);
+  use[fragmentation] = use.total() * (memory.reserve_factor - 1);
   if (level == MemoryLevel::device)
     use[framework] += context_bytes(scenario.hardware, scenario.software) +
                       static_cast<double>(communicators) * memory.communicator_bytes;
-  use[fragmentation] = std::clamp(scenario.hardware.device.memory_bytes - use.total(), 0.0, wanted);
   return use;
 }
 

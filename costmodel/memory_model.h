@@ -18,7 +18,7 @@ struct StageMemoryInput {
 struct StageMemory {
   MemoryUse at_level;     // at the scenario's memory level; sums to the figure that is compared
   MemoryUse backward;     // allocated, at the peak of the backward passes
-  MemoryUse device;       // at device level; must fit
+  MemoryUse device;       // at device level, whatever the device has
   double host_bytes = 0;  // of one rank, for offloaded state
 };
 

@@ -44,6 +44,13 @@ enum class MemoryCategory {
 };
 inline constexpr int kMemoryCategories = 10;
 
+// Whether the fullest device, and the host, hold what a step wants.
+enum class Fit {
+  fits,     // all of it, the caching allocator's slack included
+  tight,    // only when the allocator gives back what it has cached but does not use
+  exceeds,  // not even then
+};
+
 // Where the price of an op comes from, best first.
 enum class PriceOrigin {
   measured,      // a sample of this very shape
@@ -96,14 +103,15 @@ struct StagePrediction {
 
 struct Prediction {
   Layout layout;
-  bool fits = false;  // peak <= device memory (and host memory, when offloading)
+  Fit fit = Fit::exceeds;
   double iteration_time_s = 0;
   double samples_per_s = 0;
   double tokens_per_s_per_device = 0;
   double mfu = 0;                  // model FLOPs (no recompute) over peak FLOPs
   double cost = 0;                 // price of one step; 0 when no price is given
   double peak_memory_bytes = 0;    // fullest device, at the scenario's memory level
-  double device_memory_bytes = 0;  // fullest device, at device level: what must fit
+  double device_memory_bytes = 0;  // wanted on the fullest device, at device level; may exceed what there is
+  double least_device_memory_bytes = 0;  // of that, what no allocator can give back
   double available_memory_bytes = 0;
   double host_memory_bytes = 0;  // per node
   int64_t micro_batches = 0;     // per step

@@ -25,8 +25,12 @@ struct Cluster {
   bool operator==(const Cluster&) const = default;
 };
 
+// Share of a device's memory that a layout must leave unused to be ranked, unless the user says otherwise.
+inline constexpr double kDefaultHeadroom = 0.05;
+
 // Values the planner may choose from, per setting. Empty: the planner's own range.
 struct SearchSpace {
+  double headroom = kDefaultHeadroom;
   std::vector<int64_t> tensor, pipeline, context, virtual_stages, micro_batch, recompute_layers;
   std::vector<Recompute> recompute;
   std::vector<bool> sequence_parallel;

@@ -36,7 +36,8 @@ Json prediction_object(const Scenario& scenario, const Cluster& cluster, const P
                  {"layout_argument", to_string(p.layout)},
                  {"nodes", cluster.nodes},
                  {"devices_per_node", cluster.devices_per_node},
-                 {"fits", p.fits},
+                 {"fits", p.fit == Fit::fits},
+                 {"tight", p.fit == Fit::tight},
                  {"iteration_time_s", p.iteration_time_s},
                  {"samples_per_s", p.samples_per_s},
                  {"tokens_per_s_per_device", p.tokens_per_s_per_device},
@@ -46,6 +47,7 @@ Json prediction_object(const Scenario& scenario, const Cluster& cluster, const P
                  {"peak_memory_bytes", p.peak_memory_bytes},
                  {"memory_level", to_string(scenario.memory_level)},
                  {"device_memory_bytes", p.device_memory_bytes},
+                 {"least_device_memory_bytes", p.least_device_memory_bytes},
                  {"available_memory_bytes", p.available_memory_bytes},
                  {"host_memory_bytes", p.host_memory_bytes},
                  {"breakdown", by_category(p.breakdown)},
@@ -70,6 +72,8 @@ std::string plan_json(const Scenario& scenario, const PlanResult& plan) {
                    {"objective", to_string(plan.objective)},
                    {"evaluated", plan.evaluated},
                    {"feasible", plan.feasible},
+                   {"headroom", scenario.search.headroom},
+                   {"left_out", plan.left_out},
                    {"seconds", plan.seconds},
                    {"rejected", Json::object()},
                    {"rejected_examples", Json::object()},
@@ -80,6 +84,10 @@ std::string plan_json(const Scenario& scenario, const PlanResult& plan) {
   }
   for (const PricedLayout& priced : plan.layouts) {
     document["layouts"].push_back(prediction_object(scenario, priced.cluster, priced.prediction));
+  }
+  if (plan.best_left_out) {
+    document["best_left_out"] =
+        prediction_object(scenario, plan.best_left_out->cluster, plan.best_left_out->prediction);
   }
   if (plan.closest) {
     document["closest"] = prediction_object(scenario, plan.closest->cluster, plan.closest->prediction);

@@ -30,7 +30,7 @@ ComparedRow compare(const Scenario& scenario, const PredictedRow& row, Quantity 
   ComparedRow compared{scenario.name, row.measured.id,          quantity, measured,
                        predicted,     predicted / measured - 1, false,    ""};
   if (const Prediction* prediction = row.prediction()) {
-    compared.fits = prediction->fits;
+    compared.fits = prediction->fit != Fit::exceeds;
   } else {
     const Infeasible& infeasible = std::get<Infeasible>(row.result);
     compared.failure = infeasible.rule + ": " + infeasible.detail;
@@ -49,7 +49,7 @@ void add_compared(const Scenario& scenario, const PredictedRow& row, std::vector
     rows.push_back(compare(scenario, row, Quantity::peak_memory_mib, *memory, predicted));
   }
   if (const auto oom = row.measured.oom) {
-    const double predicted = prediction == nullptr ? kNotPredicted : prediction->fits ? 1 : 0;
+    const double predicted = prediction == nullptr ? kNotPredicted : prediction->fit != Fit::exceeds ? 1 : 0;
     const double measured = *oom ? 0 : 1;
     rows.push_back(compare(scenario, row, Quantity::outcome, measured, predicted));
     rows.back().relative_error = prediction == nullptr ? kNotPredicted : std::abs(predicted - measured);

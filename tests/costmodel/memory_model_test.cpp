@@ -158,9 +158,9 @@ TEST(MemoryModel, DoesNotFitWhenTheHostIsFull) {
   Scenario s = scenario_of(8);
   const Layout layout{.data = 8, .zero_stage = 1, .offload = Offload::optimizer};
   const Prediction roomy = predicted(s, layout);
-  EXPECT_TRUE(roomy.fits);
+  EXPECT_EQ(roomy.fit, Fit::fits);
   s.hardware.host.memory_bytes.value = 0.99 * roomy.host_memory_bytes;
-  EXPECT_FALSE(predicted(s, layout).fits);
+  EXPECT_EQ(predicted(s, layout).fit, Fit::exceeds);
 }
 
 TEST(MemoryModel, LevelsAreOrderedAndCategoriesAddUp) {
@@ -181,19 +181,35 @@ TEST(MemoryModel, LevelsAreOrderedAndCategoriesAddUp) {
     EXPECT_LE(at[1].peak_memory_bytes, at[2].peak_memory_bytes);
     // What fits is decided at device level, whatever the level that is compared.
     for (const Prediction& p : at) EXPECT_DOUBLE_EQ(p.device_memory_bytes, at[2].peak_memory_bytes);
-    EXPECT_EQ(at[0].fits, at[2].fits);
+    EXPECT_EQ(at[0].fit, at[2].fit);
   }
 }
 
-TEST(MemoryModel, TheAllocatorTakesNoMoreThanThereIs) {
+TEST(MemoryModel, WhatIsWantedIsNotClipped) {
   Scenario s = scenario_of(8);
-  s.memory_level = MemoryLevel::reserved;
-  s.software.memory.reserve_factor.value = 3;
   const Layout layout{.data = 8, .micro_batch = 4};
-  const double available = s.hardware.device.memory_bytes;
-  EXPECT_DOUBLE_EQ(predicted(s, layout).peak_memory_bytes, available);
   s.memory_level = MemoryLevel::allocated;
-  EXPECT_LT(predicted(s, layout).peak_memory_bytes, available);
+  const double allocated = predicted(s, layout).peak_memory_bytes;
+  s.hardware.device.memory_bytes.value = 2 * allocated;
+  s.software.memory.reserve_factor.value = 3;
+  s.memory_level = MemoryLevel::reserved;
+  EXPECT_DOUBLE_EQ(predicted(s, layout).peak_memory_bytes, 3 * allocated);
+}
+
+TEST(MemoryModel, TightIsWhatFitsOnlyWithoutTheAllocatorsSlack) {
+  Scenario s = scenario_of(8);
+  const Layout layout{.data = 8, .micro_batch = 4};
+  s.software.memory.reserve_factor.value = 1.2;
+  const Prediction p = predicted(s, layout);
+  EXPECT_LT(p.least_device_memory_bytes, p.device_memory_bytes);
+  const auto fit_on = [&](double bytes) {
+    s.hardware.device.memory_bytes.value = bytes;
+    return predicted(s, layout).fit;
+  };
+  EXPECT_EQ(fit_on(1.001 * p.device_memory_bytes), Fit::fits);
+  EXPECT_EQ(fit_on(0.999 * p.device_memory_bytes), Fit::tight);
+  EXPECT_EQ(fit_on(1.001 * p.least_device_memory_bytes), Fit::tight);
+  EXPECT_EQ(fit_on(0.999 * p.least_device_memory_bytes), Fit::exceeds);
 }
 
 TEST(MemoryModel, CommunicatorsCountOnceEach) {

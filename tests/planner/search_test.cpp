@@ -25,7 +25,7 @@ std::vector<Prediction> all_that_fit(const Scenario& scenario) {
   for (const Layout& layout : enumerate_layouts(scenario)) {
     const PredictionResult result = CostModel(scenario).predict(layout);
     const auto* prediction = std::get_if<Prediction>(&result);
-    if (prediction != nullptr && prediction->fits) fitting.push_back(*prediction);
+    if (prediction != nullptr && !ranking_lack(scenario, *prediction)) fitting.push_back(*prediction);
   }
   return fitting;
 }

@@ -76,13 +76,13 @@ TEST(Validate, ComparesEachQuantityOfARow) {
   MeasuredRow row = row_of("a", layout);
   row.iteration_time_s = prediction.iteration_time_s / 1.25;
   row.peak_memory_mib = prediction.peak_memory_bytes / 1048576 * 2;
-  row.oom = prediction.fits;  // measured the opposite
+  row.oom = (prediction.fit == Fit::fits);  // measured the opposite
   const Validation validation = validate(toy_scenario(), {row});
   ASSERT_EQ(validation.rows.size(), 3U);
   EXPECT_NEAR(validation.rows[0].relative_error, 0.25, 1e-12);
   EXPECT_NEAR(validation.rows[1].relative_error, -0.5, 1e-12);
   EXPECT_EQ(validation.rows[2].quantity, Quantity::outcome);
-  EXPECT_EQ(validation.rows[2].measured, prediction.fits ? 0 : 1);
+  EXPECT_EQ(validation.rows[2].measured, (prediction.fit == Fit::fits) ? 0 : 1);
   EXPECT_EQ(validation.rows[2].relative_error, 1);
 }
 
