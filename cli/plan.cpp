@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/commands.h"
@@ -11,8 +12,8 @@
 #include "costmodel/io/text.h"
 #include "planner/overrides.h"
 #include "planner/plan_file.h"
+#include "planner/plan_layouts.h"
 #include "planner/report.h"
-#include "planner/search.h"
 
 namespace paraplan {
 namespace {
@@ -24,6 +25,7 @@ struct PlanOptions {
   std::string devices;  // empty: as the scenario says
   int64_t top = 10;
   std::string objective = "time";
+  std::optional<double> headroom;  // empty: as the scenario says
   bool json = false;
   std::string out;
 };
@@ -33,13 +35,14 @@ int run_plan(const PlanOptions& options) {
   if (!options.devices.empty()) {
     scenario = apply_overrides(scenario, {{"devices", options.devices}}, "command line");
   }
+  if (options.headroom) scenario.search.headroom = *options.headroom;
 
   ProgressBar bar("pricing layouts");
   SearchOptions search;
   search.objective = parse_objective(options.objective);
   search.top = options.top;
   search.progress = [&bar](int64_t done, int64_t total) { bar.show(done, total); };
-  const PlanResult plan = search_layouts(scenario, search);
+  const PlanResult plan = plan_layouts(scenario, search);
   bar.clear();
 
   if (!options.out.empty() && !plan.layouts.empty()) {
@@ -60,6 +63,11 @@ void add_plan(CLI::App& app, Command& chosen) {
   command->add_option("--top", options->top, "Layouts to show")
       ->check(CLI::Range(int64_t{1}, kMostShown))
       ->capture_default_str();
+  command
+      ->add_option("--headroom", options->headroom,
+                   "Share of a device's memory that a layout must leave unused, instead of the scenario's")
+      ->check(CLI::Range(0.0, kLargestHeadroom))
+      ->type_name("SHARE");
   add_objective(command, options->objective);
   command->add_flag("--json", options->json, "Print JSON");
   command->add_option("--out", options->out, "File to write the best layout to")->type_name("PLAN");

@@ -104,10 +104,10 @@ Prediction predict(const RunOptions& options, const TrainingJob& job) {
   const Prediction& prediction = std::get<Prediction>(result);
   const auto lack = memory_lack(job.scenario, prediction);
   if (lack && prediction.fit == Fit::exceeds)
-    throw std::runtime_error(
-        fmt::format("{} {}: lacks {}; the fullest rank needs {} of {} ({})", to_string(job.layout),
-                    lack->reason, format_bytes(lack->bytes), format_bytes(prediction.least_device_memory_bytes),
-                    format_bytes(prediction.available_memory_bytes), memory_list(prediction.memory)));
+    throw std::runtime_error(fmt::format(
+        "{} {}: lacks {}; the fullest rank needs {} of {} ({})", to_string(job.layout), lack->reason,
+        format_bytes(lack->bytes), format_bytes(prediction.least_device_memory_bytes),
+        format_bytes(prediction.available_memory_bytes), memory_list(prediction.memory)));
   return prediction;
 }
 

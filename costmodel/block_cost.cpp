@@ -130,7 +130,7 @@ std::vector<Op> BlockPricer::reductions(const Block& block) const {
     if (!weight.owned && !scenario_.software.communication.reduces_by_block) continue;
     ops.push_back({.kind = OpKind::reduce_scatter,
                    .name = weight.name,
-                   .bytes = weight.elements * scenario_.software.state.reduced_gradient,
+                   .bytes = weight.elements * state_sizes(scenario_).reduced_gradient,
                    .group = CommGroup::data});
   }
   return ops;

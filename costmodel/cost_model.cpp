@@ -189,7 +189,7 @@ void CostModel::State::add_memory(const StepPlan& plan, Prediction& p) const {
   p.host_memory_bytes = host_rank * static_cast<double>(scenario.cluster.devices_per_node);
   const bool held = p.least_device_memory_bytes <= p.available_memory_bytes &&
                     p.host_memory_bytes <= scenario.hardware.host.memory_bytes;
-  const bool roomy = p.device_memory_bytes <= p.available_memory_bytes;
+  const bool roomy = p.device_memory_bytes <= p.available_memory_bytes * (1 - scenario.search.headroom);
   p.fit = !held ? Fit::exceeds : roomy ? Fit::fits : Fit::tight;
 }
 

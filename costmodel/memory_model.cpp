@@ -25,9 +25,10 @@ void add_states(const Scenario& scenario, const Layout& layout, double parameter
   const auto group = static_cast<double>(layout.data * layout.context);
   const auto element = static_cast<double>(bytes_per_element(scenario.precision));
   const double weight_bytes = parameters * element;
+  const StateSizes sizes = state_sizes(scenario);
   const double optimizer_bytes =
-      parameters * software.state.optimizer / (shards_optimizer(software, layout) ? group : 1);
-  const double gradient_bytes = parameters * software.state.gradient;
+      parameters * sizes.optimizer / (shards_optimizer(software, layout) ? group : 1);
+  const double gradient_bytes = parameters * sizes.gradient;
   use[gradients] = layout.zero_stage >= 2 ? gradient_bytes / group : gradient_bytes;
   const double bucket =
       software.communication.bucket_bytes > 0 ? 2 * software.communication.bucket_bytes : gradient_bytes;
@@ -44,6 +45,17 @@ void add_states(const Scenario& scenario, const Layout& layout, double parameter
     use[MemoryCategory::parameters] = weight_bytes;
   }
   (layout.offload == Offload::none ? use[optimizer_states] : host_bytes) += optimizer_bytes;
+}
+
+// What the optimizer holds beside the states while it runs on the device.
+double update_bytes(const Scenario& scenario, const Layout& layout, double parameters) {
+  if (layout.offload != Offload::none) return 0;
+  const SoftwareProfile& software = scenario.software;
+  double at_once = parameters;
+  if (shards_optimizer(software, layout)) at_once /= static_cast<double>(layout.data * layout.context);
+  if (layout.zero_stage == 3 && software.optimizer.sub_group_parameters > 0)
+    at_once = std::min<double>(at_once, software.optimizer.sub_group_parameters);
+  return at_once * state_sizes(scenario).update;
 }
 
 // What the stage holds at its backward peak beside the saved activations.
@@ -139,10 +151,7 @@ StageMemory stage_memory(const Scenario& scenario, const ModelCost& model, const
     backward += estimated_peak(scenario, model, layout, stage);
   }
   MemoryUse update = states;
-  const bool on_device = layout.offload == Offload::none;
-  const double shard =
-      shards_optimizer(scenario.software, layout) ? static_cast<double>(layout.data * layout.context) : 1;
-  update[temporary] = on_device ? parameters / shard * scenario.software.state.update_temporary : 0;
+  update[temporary] = update_bytes(scenario, layout, parameters);
 
   result.backward = backward;
   const MemoryUse& peak = backward.total() >= update.total() ? backward : update;

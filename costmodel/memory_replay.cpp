@@ -81,7 +81,7 @@ class MemoryReplay {
   }
 
   double whole_gradients(const BlockCost& block) const {
-    return layout_.zero_stage >= 2 ? block.all_parameters * scenario_.software.state.gradient : 0;
+    return layout_.zero_stage >= 2 ? block.all_parameters * state_sizes(scenario_).gradient : 0;
   }
 
   void moment(double working, double redone, double buffers) {

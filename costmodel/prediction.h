@@ -46,8 +46,8 @@ inline constexpr int kMemoryCategories = 10;
 
 // Whether the fullest device, and the host, hold what a step wants.
 enum class Fit {
-  fits,     // all of it, the caching allocator's slack included
-  tight,    // only when the allocator gives back what it has cached but does not use
+  fits,     // all of it, the caching allocator's slack included, and the scenario's headroom is left
+  tight,    // only without the headroom, or only if the allocator gives back what it caches and does not use
   exceeds,  // not even then
 };
 

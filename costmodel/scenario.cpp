@@ -2,6 +2,16 @@
 
 namespace paraplan {
 
+StateSizes state_sizes(const Scenario& scenario) {
+  const StateBytes& state = scenario.software.state;
+  if (scenario.precision == Precision::fp32) {
+    const auto element = static_cast<double>(bytes_per_element(Precision::fp32));
+    return {element, element, state.moments, state.update_temporary};
+  }
+  return {state.gradient, state.reduced_gradient, state.moments + state.master_weight,
+          state.gradient_copy + state.update_temporary};
+}
+
 LaunchTimes launch_times(const HardwareProfile& hardware, const SoftwareProfile& software) {
   const auto time = [&](const Constant& own) -> double {
     if (own == 0 && hardware.device.asynchronous_launch) return hardware.host.kernel_launch_s;

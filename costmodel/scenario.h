@@ -27,6 +27,7 @@ struct Cluster {
 
 // Share of a device's memory that a layout must leave unused to be ranked, unless the user says otherwise.
 inline constexpr double kDefaultHeadroom = 0.05;
+inline constexpr double kLargestHeadroom = 0.9;
 
 // Values the planner may choose from, per setting. Empty: the planner's own range.
 struct SearchSpace {
@@ -56,6 +57,16 @@ struct Scenario {
   std::string measured_path;  // resolved; empty: none
   std::string path;           // file it was read from; other models are looked for beside it. Empty: none
 };
+
+// Bytes of model state per parameter at the scenario's precision. fp32 weights are their own master copy and
+// have fp32 gradients; the rest is as the software has it with 16-bit weights (Micikevicius et al. 2018).
+struct StateSizes {
+  double gradient = 0;          // held through the step
+  double reduced_gradient = 0;  // on the wire in the gradient reduction
+  double optimizer = 0;         // moments and master weights
+  double update = 0;            // more while the optimizer runs
+};
+StateSizes state_sizes(const Scenario& scenario);
 
 // Host seconds on this machine to queue one kernel.
 struct LaunchTimes {

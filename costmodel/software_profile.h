@@ -52,19 +52,23 @@ struct HostCost {
   Constant masked_token_s;       // data loader, per token of a masked-language-model sample, beside the step
 };
 
-// Bytes of model state per parameter.
+// Bytes of model state per parameter in training with 16-bit weights; read them through state_sizes() in
+// scenario.h, which knows the scenario's precision.
 struct StateBytes {
   bool sharded_optimizer =
-      false;           // optimizer states over the data group at any ZeRO stage (DeepSpeed BF16_Optimizer)
-  Constant gradient;   // per parameter, held through the step
-  Constant optimizer;  // master weights and moments
-  Constant update_temporary;  // extra while the optimizer runs (fp32 gradient copy)
+      false;          // optimizer states over the data group at any ZeRO stage (DeepSpeed BF16_Optimizer)
+  Constant gradient;  // per parameter, held through the step
+  Constant moments;   // of the optimizer
+  Constant master_weight;
+  Constant gradient_copy;  // more at the optimizer step: an fp32 copy of the gradients, less what it replaces
+  Constant update_temporary;  // of the optimizer's arithmetic, where it is not fused
   Constant reduced_gradient;  // per parameter on the wire in the gradient reduction
 };
 
 struct OptimizerCost {
-  Constant bytes_per_parameter;  // memory traffic of the whole update: unscale, norm, clip, Adam, copies
-  Constant launches_per_tensor;  // kernels per weight tensor (fused multi-tensor optimizers: about 0)
+  Constant bytes_per_parameter;   // memory traffic of the whole update: unscale, norm, clip, Adam, copies
+  Constant launches_per_tensor;   // kernels per weight tensor (fused multi-tensor optimizers: about 0)
+  Constant sub_group_parameters;  // that ZeRO-3 updates at once, of a rank's; 0: all
 };
 
 struct Communication {

@@ -23,7 +23,7 @@ double exposed_reduction_s(const Scenario& scenario, const Links& links, const L
                            const GroupPlacement& data, const StageState& stage) {
   if (data.ranks == 1 || reduces_in_passes(scenario.software, layout)) return 0;
   const Communication& rules = scenario.software.communication;
-  const double bytes = stage.parameters * scenario.software.state.reduced_gradient;
+  const double bytes = stage.parameters * state_sizes(scenario).reduced_gradient;
   const double buckets = rules.bucket_bytes > 0 ? std::ceil(bytes / rules.bucket_bytes) : 1;
   const OpKind kind = layout.zero_stage >= 1 ? OpKind::reduce_scatter : OpKind::all_reduce;
   const double bucket_s = links.collective_s(kind, bytes / buckets, data);
@@ -47,7 +47,7 @@ double tied_embedding_s(const Scenario& scenario, const Links& links, const Layo
   if (layout.pipeline == 1 || !scenario.model.tied_embeddings) return 0;
   const int64_t vocab = padded_vocab(scenario.model, layout.tensor) / layout.tensor;
   const double bytes = static_cast<double>(vocab) * static_cast<double>(scenario.model.hidden) *
-                       scenario.software.state.reduced_gradient;
+                       state_sizes(scenario).reduced_gradient;
   const int64_t stride = axis_stride(layout, Axis::pipeline), local = scenario.cluster.devices_per_node;
   const int64_t distance = (layout.pipeline - 1) * stride;
   const bool one_node = distance < local;
@@ -64,7 +64,7 @@ double partial_gradients_s(const Scenario& scenario, const Links& links, const L
   const double ranks =
       reduces_in_passes(scenario.software, layout) ? static_cast<double>(layout.data * layout.context) : 1;
   if (stage.partial_parameters == 0) return 0;
-  const double bytes = stage.partial_parameters / ranks * scenario.software.state.gradient;
+  const double bytes = stage.partial_parameters / ranks * state_sizes(scenario).gradient;
   return links.collective_s(OpKind::all_reduce, bytes, tensor);
 }
 
@@ -72,7 +72,7 @@ OptimizerOps optimizer_ops(const Scenario& scenario, const Layout& layout, const
   const SoftwareProfile& software = scenario.software;
   const double owned = stage.parameters / shard_ranks(scenario, layout);
   const double all = owned * software.optimizer.bytes_per_parameter;
-  const double norm = std::min(all, owned * software.state.gradient);
+  const double norm = std::min(all, owned * state_sizes(scenario).gradient);
   return {{.kind = OpKind::gradient_norm, .name = "gradient norm", .bytes = norm, .launches = 0},
           {.kind = OpKind::adam, .name = "adam", .bytes = all - norm, .launches = 0}};
 }
@@ -96,7 +96,7 @@ Breakdown optimizer_step(const Scenario& scenario, const Layout& layout, const K
   const auto element = static_cast<double>(bytes_per_element(scenario.precision));
   const double link = std::min<double>(host.device_link_bytes_per_s, host.node_link_bytes_per_s / local);
   parts[TimeCategory::offload] = owned * local / host.adam_parameters_per_s +
-                                 owned * (software.state.gradient + element) / link + launches;
+                                 owned * (state_sizes(scenario).gradient + element) / link + launches;
   return parts;
 }
 

@@ -38,9 +38,9 @@ std::vector<double> values_of(const std::vector<double>& logarithms) {
 }
 
 // The problem over the logarithms of the constants, and the things it refers to.
-class Fit {
+class Calibrator {
  public:
-  Fit(const RowModel& model, const std::vector<FitTarget>& targets, const CalibrationOptions& options)
+  Calibrator(const RowModel& model, const std::vector<FitTarget>& targets, const CalibrationOptions& options)
       : model_(model), targets_(targets), row_error_(options.row_error) {
     for (const FitTarget& target : targets) {
       start_.push_back(std::log(target.start));
@@ -54,8 +54,8 @@ class Fit {
       return residuals(x, only);
     };
   }
-  Fit(const Fit&) = delete;
-  Fit& operator=(const Fit&) = delete;
+  Calibrator(const Calibrator&) = delete;
+  Calibrator& operator=(const Calibrator&) = delete;
 
   LeastSquaresResult solve(int threads) const {
     return least_squares(problem_, start_, {.threads = threads});
@@ -131,7 +131,7 @@ std::vector<std::vector<size_t>> by_row(const std::vector<Observation>& observat
   return rows;
 }
 
-void leave_one_out(const Fit& fit, const RowModel& model, const LeastSquaresResult& full,
+void leave_one_out(const Calibrator& fit, const RowModel& model, const LeastSquaresResult& full,
                    const CalibrationOptions& options, int threads, std::vector<CalibratedRow>& rows) {
   const std::vector<std::vector<size_t>> groups = by_row(model.observations());
   const std::thread::id caller = std::this_thread::get_id();
@@ -204,7 +204,7 @@ void keep_changed(ProfileSet& profiles, const std::vector<CalibratedConstant>& c
   std::erase_if(profiles.software, unchanged(ProfileKind::software));
 }
 
-std::vector<CalibratedConstant> fitted_constants(const std::vector<FitTarget>& targets, const Fit& fit,
+std::vector<CalibratedConstant> fitted_constants(const std::vector<FitTarget>& targets, const Calibrator& fit,
                                                  const LeastSquaresResult& solved) {
   std::vector<CalibratedConstant> constants;
   for (size_t j = 0; j < targets.size(); ++j) {
@@ -229,7 +229,7 @@ Calibration calibrate(const std::vector<CalibrationPart>& parts, const Calibrati
   const int hardware = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
   const int threads = options.threads > 0 ? options.threads : hardware;
 
-  const Fit fit(model, targets, options);
+  const Calibrator fit(model, targets, options);
   const LeastSquaresResult solved = fit.solve(threads);
   result.excluded = model.excluded();
   result.iterations = solved.iterations;

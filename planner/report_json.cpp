@@ -89,6 +89,12 @@ std::string plan_json(const Scenario& scenario, const PlanResult& plan) {
     document["best_left_out"] =
         prediction_object(scenario, plan.best_left_out->cluster, plan.best_left_out->prediction);
   }
+  if (!plan.widened.empty()) document["widened"] = plan.widened;
+  if (plan.remedy) {
+    document["remedy"] = {
+        {"limit", plan.remedy->limit},
+        {"layout", prediction_object(scenario, plan.remedy->layout.cluster, plan.remedy->layout.prediction)}};
+  }
   if (plan.closest) {
     document["closest"] = prediction_object(scenario, plan.closest->cluster, plan.closest->prediction);
   }

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -59,8 +60,41 @@ std::string rejected_report(const PlanResult& plan) {
   return fmt::format("\n{}", to_text(table));
 }
 
+// The layouts at the edge of memory, and what the best of them would have gained.
+std::string left_out_report(const Scenario& scenario, const PlanResult& plan) {
+  if (!plan.best_left_out) return "";
+  const Prediction& p = plan.best_left_out->prediction;
+  std::string gain = "it would be the best";
+  if (!plan.layouts.empty()) {
+    const double ratio = objective_value(scenario, plan.objective, plan.layouts.front().prediction) /
+                         objective_value(scenario, plan.objective, p);
+    gain = ratio > 1
+               ? fmt::format("it would gain {} % of {}", format_percent(ratio - 1), to_string(plan.objective))
+               : std::string("it would gain nothing");
+  }
+  return fmt::format(
+      "\nLeft out: {} layouts that are tight: they leave less than {:g} % of a device, or run only if the "
+      "allocator gives back\nwhat it caches. The best wants {} of {} GiB; {}: {}\n",
+      plan.left_out, 100 * scenario.search.headroom, format_gib(p.device_memory_bytes),
+      format_gib(p.available_memory_bytes), gain, to_string(p.layout));
+}
+
+std::string widened_report(const PlanResult& plan) {
+  if (plan.widened.empty()) return "";
+  return fmt::format("Nothing fits in the usual search; {} searched, too: check that the framework has {}.\n",
+                     fmt::join(plan.widened, " and "), plan.widened.size() == 1 ? "it" : "them");
+}
+
+std::string remedy_report(const PlanResult& plan) {
+  if (!plan.remedy) return "";
+  const Prediction& p = plan.remedy->layout.prediction;
+  return fmt::format("\nWithout {}, this would fit: {}\n  {} per step, {} of {} GiB\n", plan.remedy->limit,
+                     to_string(p.layout), format_time(p.iteration_time_s), format_gib(p.device_memory_bytes),
+                     format_gib(p.available_memory_bytes));
+}
+
 std::string closest_report(const PlanResult& plan) {
-  if (!plan.closest) return "";
+  if (!plan.closest || plan.best_left_out) return "";
   return fmt::format("\nClosest to fitting of those that do not: {}\n  {}: lacks {}\n",
                      to_string(plan.closest->prediction.layout), plan.closest_lack.reason,
                      format_bytes(plan.closest_lack.bytes));
@@ -80,8 +114,10 @@ std::string plan_report(const Scenario& scenario, const PlanResult& plan) {
   std::string text = scenario_line(scenario);
   text += fmt::format("{} layouts priced in {:.2f} s, {} fit; best by {}:\n\n", plan.evaluated, plan.seconds,
                       plan.feasible, to_string(plan.objective));
+  text += widened_report(plan);
   text += plan.layouts.empty() ? std::string("  no layout fits\n") : to_text(ranked_table(scenario, plan));
-  return text + rejected_report(plan) + closest_report(plan);
+  return text + rejected_report(plan) + left_out_report(scenario, plan) + remedy_report(plan) +
+         closest_report(plan);
 }
 
 }  // namespace paraplan

@@ -29,7 +29,7 @@ struct Candidate {
 // What the search keeps of a layout; those that cannot run have score = infinity. Score and time are bounds
 // from below until the layout is priced in full.
 struct Outcome {
-  bool left_out = false;  // may run, but too near the edge of memory to be ranked
+  bool tight = false;  // may run, but too near the edge of memory to be ranked
   double score = std::numeric_limits<double>::infinity();
   double time_s = 0;
   double lacking_bytes = std::numeric_limits<double>::infinity();  // finite when memory is all it lacks
@@ -92,10 +92,10 @@ Outcome price(const Search& search, CostModel& model, size_t index, Rejections& 
   const Prediction& prediction = std::get<Prediction>(result);
   const Scenario& scenario = search.scenarios[search.candidates[index].cluster];
   Outcome outcome;
+  outcome.tight = prediction.fit == Fit::tight;
   outcome.time_s = prediction.iteration_time_s;
-  if (const auto lack = ranking_lack(scenario, prediction)) {
+  if (const auto lack = memory_lack(scenario, prediction)) {
     outcome.lacking_bytes = lack->bytes;
-    outcome.left_out = prediction.fit != Fit::exceeds;
     count_rejection(rejections, lack->reason, lack->bytes, index, [&] { return to_string(layout); });
   }
   if (prediction.fit != Fit::exceeds) outcome.score = objective_value(scenario, search.objective, prediction);
@@ -166,12 +166,13 @@ class FullPricer {
   std::map<size_t, CostModel> models_;
 };
 
-// Indices of the candidates that can run, either the ranked or the left out, those that may be best first.
-std::vector<size_t> by_bound(const Search& search, bool left_out) {
+// Indices of the candidates that can run, either those that fit or those that are tight; those that may be
+// best first.
+std::vector<size_t> by_bound(const Search& search, bool tight) {
   std::vector<size_t> feasible;
   for (size_t i = 0; i < search.outcomes.size(); ++i) {
     const Outcome& outcome = search.outcomes[i];
-    if (outcome.left_out == left_out && outcome.score < std::numeric_limits<double>::infinity())
+    if (outcome.tight == tight && outcome.score < std::numeric_limits<double>::infinity())
       feasible.push_back(i);
   }
   std::ranges::sort(feasible, [&](size_t a, size_t b) {
@@ -215,7 +216,7 @@ void find_closest(const Search& search, FullPricer& price_in_full, PlanResult& p
   const auto index = static_cast<size_t>(closest - search.outcomes.begin());
   plan.closest = price_in_full(index);
   const Scenario& scenario = search.scenarios[search.candidates[index].cluster];
-  plan.closest_lack = ranking_lack(scenario, plan.closest->prediction).value();
+  plan.closest_lack = memory_lack(scenario, plan.closest->prediction).value();
 }
 
 // One node up to 16 of them, two up to 32 and so on.
@@ -258,20 +259,12 @@ std::optional<MemoryLack> memory_lack(const Scenario& scenario, const Prediction
   const double available = prediction.available_memory_bytes;
   if (prediction.fit == Fit::fits) return std::nullopt;
   if (prediction.fit == Fit::tight)
-    return MemoryLack{"tight: runs only if the allocator gives back what it caches",
-                      prediction.device_memory_bytes - available};
+    return MemoryLack{"tight in device memory",
+                      prediction.device_memory_bytes - available * (1 - scenario.search.headroom)};
   const double device = prediction.least_device_memory_bytes - available;
   const double host = prediction.host_memory_bytes - scenario.hardware.host.memory_bytes;
   if (device > 0 || host <= 0) return MemoryLack{"does not fit in device memory", device};
   return MemoryLack{"does not fit in host memory", host};
-}
-
-std::optional<MemoryLack> ranking_lack(const Scenario& scenario, const Prediction& prediction) {
-  if (auto lack = memory_lack(scenario, prediction)) return lack;
-  const double allowed = prediction.available_memory_bytes * (1 - scenario.search.headroom);
-  if (prediction.device_memory_bytes <= allowed) return std::nullopt;
-  return MemoryLack{fmt::format("leaves less than {:g} % of device memory", 100 * scenario.search.headroom),
-                    prediction.device_memory_bytes - allowed};
 }
 
 double objective_value(const Scenario& scenario, Objective objective, const Prediction& prediction) {

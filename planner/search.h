@@ -41,31 +41,37 @@ struct PricedLayout {
 
 // What keeps a prediction from being ranked.
 struct MemoryLack {
-  std::string reason;  // one of four: no fit in device or host memory, tight, too little headroom
+  std::string reason;  // "tight in device memory", "does not fit in device memory" or "... in host memory"
   double bytes = 0;
+};
+
+// The smallest change of a scenario's limits that lets a layout fit.
+struct Remedy {
+  std::string limit;  // to take away: "search.recompute", or several
+  PricedLayout layout;
 };
 
 struct PlanResult {
   Objective objective = Objective::time;
   int64_t evaluated = 0;  // = feasible + the sum of the rejections
   int64_t feasible = 0;   // with the headroom
-  int64_t left_out = 0;   // of the rejected, those that may run: tight, or with too little headroom
-  double seconds = 0;  // the search took; the only field that differs from run to run
+  int64_t left_out = 0;   // of the rejected, those that are tight
+  double seconds = 0;     // the search took; the only field that differs from run to run
   std::map<std::string, Rejection> rejected;
-  std::vector<PricedLayout> layouts;    // best first, at most `top`
+  std::vector<PricedLayout> layouts;  // best first, at most `top`
   std::optional<PricedLayout> best_left_out;
   std::optional<PricedLayout> closest;  // of those that lack memory, the one that lacks least
   MemoryLack closest_lack;
+  std::vector<std::string> widened;  // settings searched beyond the usual, because nothing fitted
+  std::optional<Remedy> remedy;      // when nothing fits
 };
 
 // Prices every layout of the scenario's search space. Ties are broken by the fixed order of layouts.
 PlanResult search_layouts(const Scenario& scenario, const SearchOptions& options);
 
-// What a prediction lacks that does not fit; nullopt when it does.
+// What a prediction lacks to fit, the headroom included; nullopt when it fits.
 std::optional<MemoryLack> memory_lack(const Scenario& scenario, const Prediction& prediction);
 
-// The same for one that fits with less than the scenario's headroom, too.
-std::optional<MemoryLack> ranking_lack(const Scenario& scenario, const Prediction& prediction);
 
 // What the objective minimises, per sample (memory: bytes).
 double objective_value(const Scenario& scenario, Objective objective, const Prediction& prediction);

@@ -7,6 +7,7 @@
 
 #include "costmodel/input_error.h"
 #include "costmodel/io/text.h"
+#include "planner/plan_layouts.h"
 
 namespace paraplan {
 namespace {
@@ -73,7 +74,7 @@ std::vector<SweepPoint> sweep(const Scenario& scenario, const std::vector<Variat
   options.objective = objective;
   options.top = 1;
   for (size_t i = 0; i < points.size(); ++i) {
-    points[i].plan = search_layouts(points[i].scenario, options);
+    points[i].plan = plan_layouts(points[i].scenario, options);
     if (progress) progress(static_cast<int64_t>(i + 1), static_cast<int64_t>(points.size()));
   }
   return points;

@@ -142,11 +142,15 @@ void add_state(StateBytes& s, OptimizerCost& o, ProfileFields& fields) {
       fields.constants.end(),
       {
           {"state.gradient_bytes", kOne, &s.gradient, {0, 64, false}, kRequired},
-          {"state.optimizer_bytes", kOne, &s.optimizer, {0, 64, false}, kRequired},
+          {"state.moment_bytes", kOne, &s.moments, {0, 64, false}, kRequired},
+          {"state.master_weight_bytes", kOne, &s.master_weight, {0, 64, false}, kRequired},
+          {"state.gradient_copy_bytes", kOne, &s.gradient_copy, {0, 64, false}, kRequired},
           {"state.update_temporary_bytes", kOne, &s.update_temporary, {0, 64, false}, kRequired},
           {"state.reduced_gradient_bytes", kOne, &s.reduced_gradient, {0, 64, true}, kRequired},
           {"optimizer.bytes_per_parameter", kOne, &o.bytes_per_parameter, {0, 1000, false}, kRequired},
           {"optimizer.launches_per_tensor", kOne, &o.launches_per_tensor, {0, 1000, false}, kRequired},
+          // 0 or absent: all at once.
+          {"optimizer.sub_group_parameters", kOne, &o.sub_group_parameters, {0, 1e15, false}, kOrZero},
       });
 }
 

@@ -53,7 +53,7 @@ void read_training(TomlReader& reader, Scenario& scenario) {
 
 SearchSpace read_search(TomlReader& reader) {
   SearchSpace search;
-  search.headroom = reader.find_number("search.headroom", {0, 0.9, false}).value_or(kDefaultHeadroom);
+  search.headroom = reader.find_number("search.headroom", {0, kLargestHeadroom, false}).value_or(kDefaultHeadroom);
   search.tensor = reader.integers("search.tensor", kPositive);
   search.pipeline = reader.integers("search.pipeline", kPositive);
   search.context = reader.integers("search.context", kPositive);

@@ -22,8 +22,9 @@ Scenario scenario_of(int64_t devices) {
   s.memory_level = MemoryLevel::allocated;
   s.software.state.sharded_optimizer = false;
   s.software.state.gradient.value = 2;
-  s.software.state.optimizer.value = 12;
-  s.software.state.update_temporary.value = 4;
+  s.software.state.moments.value = 8;
+  s.software.state.master_weight.value = 4;
+  s.software.state.gradient_copy.value = 4;
   s.software.memory.fixed_bytes.value = 0;
   return s;
 }
@@ -196,7 +197,7 @@ TEST(MemoryModel, WhatIsWantedIsNotClipped) {
   EXPECT_DOUBLE_EQ(predicted(s, layout).peak_memory_bytes, 3 * allocated);
 }
 
-TEST(MemoryModel, TightIsWhatFitsOnlyWithoutTheAllocatorsSlack) {
+TEST(MemoryModel, TightIsWhatFitsOnlyWithoutHeadroomOrTheAllocatorsSlack) {
   Scenario s = scenario_of(8);
   const Layout layout{.data = 8, .micro_batch = 4};
   s.software.memory.reserve_factor.value = 1.2;
@@ -206,8 +207,12 @@ TEST(MemoryModel, TightIsWhatFitsOnlyWithoutTheAllocatorsSlack) {
     s.hardware.device.memory_bytes.value = bytes;
     return predicted(s, layout).fit;
   };
+  s.search.headroom = 0;
   EXPECT_EQ(fit_on(1.001 * p.device_memory_bytes), Fit::fits);
   EXPECT_EQ(fit_on(0.999 * p.device_memory_bytes), Fit::tight);
+  s.search.headroom = 0.1;
+  EXPECT_EQ(fit_on(1.101 * p.device_memory_bytes), Fit::tight);
+  EXPECT_EQ(fit_on(1.112 * p.device_memory_bytes), Fit::fits);
   EXPECT_EQ(fit_on(1.001 * p.least_device_memory_bytes), Fit::tight);
   EXPECT_EQ(fit_on(0.999 * p.least_device_memory_bytes), Fit::exceeds);
 }

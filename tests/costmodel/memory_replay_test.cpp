@@ -125,7 +125,7 @@ TEST(ReplayedPeak, IsTheSumOfThePartsOfAPrediction) {
   Scenario s = shipped_scenario("gpt_medium_cpu");
   s.cluster = {.nodes = 1, .devices_per_node = 1};
   s.model.layers = 1, s.seq_length = 64, s.global_batch = 4;
-  s.software.state.update_temporary.value = 0;
+  s.software.state.gradient_copy.value = 0;
   s.memory_level = MemoryLevel::allocated;
   for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
     const Layout layout{.micro_batch = 2, .recompute = recompute};

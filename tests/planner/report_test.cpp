@@ -31,7 +31,7 @@ TEST(PredictionJson, HoldsWhatScriptsRelyOn) {
   EXPECT_EQ(json["layout"]["recompute"], "full");
   EXPECT_EQ(json["layout"]["placement"], "tensor-context-data-pipeline");
   EXPECT_EQ(json["layout_argument"], "data=2,tensor=2,pipeline=2,micro_batch=2,recompute=full");
-  EXPECT_EQ(json["fits"], prediction.fits);
+  EXPECT_EQ(json["fits"], prediction.fit == Fit::fits);
   EXPECT_EQ(json["iteration_time_s"], prediction.iteration_time_s);
   for (const char* key : {"samples_per_s", "tokens_per_s_per_device", "mfu"}) EXPECT_GT(json[key], 0) << key;
   EXPECT_NEAR(sum_of(json["breakdown"]), prediction.iteration_time_s, 1e-9 * prediction.iteration_time_s);

@@ -25,7 +25,7 @@ std::vector<Prediction> all_that_fit(const Scenario& scenario) {
   for (const Layout& layout : enumerate_layouts(scenario)) {
     const PredictionResult result = CostModel(scenario).predict(layout);
     const auto* prediction = std::get_if<Prediction>(&result);
-    if (prediction != nullptr && !ranking_lack(scenario, *prediction)) fitting.push_back(*prediction);
+    if (prediction != nullptr && prediction->fit == Fit::fits) fitting.push_back(*prediction);
   }
   return fitting;
 }
@@ -90,7 +90,7 @@ TEST(Search, SaysHowMuchMemoryIsLacking) {
   ASSERT_TRUE(plan.closest.has_value());
   EXPECT_EQ(plan.closest_lack.bytes, rejection.least_lacking_bytes);
   const Prediction& closest = plan.closest->prediction;
-  EXPECT_EQ(plan.closest_lack.bytes, closest.device_memory_bytes - 1e8);
+  EXPECT_EQ(plan.closest_lack.bytes, closest.least_device_memory_bytes - 1e8);
 }
 
 TEST(Search, CostConsidersPartsOfTheCluster) {

@@ -104,8 +104,10 @@ micro_batch_ms = { value = 2, kind = "assumed", source = "guess" }
 step_ms = { value = 10, kind = "assumed", source = "guess" }
 [state]
 gradient_bytes = { value = 2, kind = "inferred", source = "fp16" }
-optimizer_bytes = { value = 12, kind = "inferred", source = "Adam" }
-update_temporary_bytes = { value = 4, kind = "inferred", source = "fp32 copy" }
+moment_bytes = { value = 8, kind = "inferred", source = "Adam" }
+master_weight_bytes = { value = 4, kind = "inferred", source = "fp32 copy" }
+gradient_copy_bytes = { value = 4, kind = "inferred", source = "fp32 copy" }
+update_temporary_bytes = { value = 0, kind = "inferred", source = "fused" }
 reduced_gradient_bytes = { value = 2, kind = "inferred", source = "fp16" }
 [optimizer]
 bytes_per_parameter = { value = 40, kind = "inferred", source = "passes" }
