@@ -10,10 +10,10 @@
 #include "cli/options.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
+#include "costmodel/io/file_kind.h"
 #include "costmodel/io/layout_text.h"
 #include "costmodel/io/plan_file.h"
 #include "costmodel/io/scenario_file.h"
-#include "costmodel/io/toml_reader.h"
 #include "costmodel/names.h"
 #include "executor/program.h"
 #include "kernels/backends.h"
@@ -25,12 +25,6 @@ namespace paraplan {
 namespace {
 
 constexpr const char* kCommandLine = "command line";
-
-// A scenario has neither.
-bool is_plan(const std::string& file) {
-  const TomlReader reader(file);
-  return reader.has("digest") || reader.has("layout");
-}
 
 void take_plan(const RunOptions& options, RunSetup& setup) {
   if (!options.layout.empty())
@@ -104,10 +98,10 @@ Prediction predict(const RunOptions& options, const TrainingJob& job) {
   const Prediction& prediction = std::get<Prediction>(result);
   const auto lack = memory_lack(job.scenario, prediction);
   if (lack && prediction.fit == Fit::exceeds)
-    throw std::runtime_error(
-        fmt::format("{} {}: lacks {}; the fullest rank needs {} of {} ({})", to_string(job.layout),
-                    lack->reason, format_bytes(lack->bytes), format_bytes(prediction.least_device_memory_bytes),
-                    format_bytes(prediction.available_memory_bytes), memory_list(prediction.memory)));
+    throw std::runtime_error(fmt::format(
+        "{} {}: lacks {}; the fullest rank needs {} of {} ({})", to_string(job.layout), lack->reason,
+        format_bytes(lack->bytes), format_bytes(prediction.least_device_memory_bytes),
+        format_bytes(prediction.available_memory_bytes), memory_list(prediction.memory)));
   return prediction;
 }
 
@@ -154,7 +148,9 @@ RunSetup set_up_run(const RunOptions& options, int64_t launched_ranks) {
   check_output(options.out, "--out", options.input);
   check_output(options.trace, "--trace", options.input);
   RunSetup setup;
-  is_plan(options.input) ? take_plan(options, setup) : take_scenario(options, setup);
+  refuse_other_kind(options.input, {FileKind::plan, FileKind::scenario});
+  const bool is_plan = file_kind(options.input) == FileKind::plan;
+  is_plan ? take_plan(options, setup) : take_scenario(options, setup);
   TrainingJob& job = setup.job;
   setup.prediction = predict(options, job);
   check_ranks(options, job.layout, launched_ranks);

@@ -1,6 +1,7 @@
 #include "costmodel/io/file_kind.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <fstream>
@@ -133,13 +134,15 @@ std::optional<FileKind> file_kind(const std::filesystem::path& path) {
   return best->kind;
 }
 
-void refuse_other_kind(const std::filesystem::path& path, FileKind wanted) {
+void refuse_other_kind(const std::filesystem::path& path, std::initializer_list<FileKind> wanted) {
   const std::optional<FileKind> kind = file_kind(path);
-  if (!kind || kind == wanted) return;
+  if (!kind || std::ranges::find(wanted, *kind) != wanted.end()) return;
   const KindNames& found = entry_of(*kind);
   const std::string way = *found.way == '\0' ? "" : fmt::format(" ({})", found.way);
+  std::vector<std::string> nouns;
+  for (const FileKind other : wanted) nouns.emplace_back(entry_of(other).noun);
   throw InputError(path.string(), 0, "",
-                   fmt::format("is {}{}; {} is needed here", found.noun, way, entry_of(wanted).noun));
+                   fmt::format("is {}{}; {} is needed here", found.noun, way, fmt::join(nouns, " or ")));
 }
 
 }  // namespace paraplan

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <initializer_list>
 #include <optional>
 
 namespace paraplan {
@@ -24,7 +25,7 @@ const char* to_string(FileKind);
 // Empty when it names fewer than two of any kind, and for what is no regular file or cannot be read.
 std::optional<FileKind> file_kind(const std::filesystem::path& path);
 
-// Throws InputError when the file is of another kind than `wanted`, and says what it is.
-void refuse_other_kind(const std::filesystem::path& path, FileKind wanted);
+// Throws InputError when the file is of another kind than those `wanted`, and says what it is.
+void refuse_other_kind(const std::filesystem::path& path, std::initializer_list<FileKind> wanted);
 
 }  // namespace paraplan

@@ -55,10 +55,13 @@ TEST(FileKind, SaysNothingOfOtherFiles) {
 TEST(FileKind, AWrongFileIsRefusedByWhatItIs) {
   const TemporaryFolder folder;
   const fs::path network = folder.write("n.toml", network_text());
-  EXPECT_EQ(folder.error_of([&] { refuse_other_kind(network, FileKind::scenario); }),
-            "n.toml: is a network profile (a scenario names it as its network); a scenario is needed here");
-  EXPECT_NO_THROW(refuse_other_kind(network, FileKind::network_profile));
-  EXPECT_NO_THROW(refuse_other_kind(folder.write("other", "text"), FileKind::scenario));
+  EXPECT_EQ(folder.error_of([&] {
+    refuse_other_kind(network, {FileKind::plan, FileKind::scenario});
+  }),
+            "n.toml: is a network profile (a scenario names it as its network); a plan or a scenario is "
+            "needed here");
+  EXPECT_NO_THROW(refuse_other_kind(network, {FileKind::network_profile}));
+  EXPECT_NO_THROW(refuse_other_kind(folder.write("other", "text"), {FileKind::scenario}));
 }
 
 }  // namespace
