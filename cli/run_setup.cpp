@@ -193,6 +193,7 @@ std::vector<std::string> run_warnings(const RunSetup& setup, const std::string& 
   if (ranks > int64_t{cores})
     warnings.push_back(
         fmt::format("{} ranks of a node share {} cores; predictions give each rank its own", ranks, cores));
+  if (const std::string remark = setup.samples->remark(); !remark.empty()) warnings.push_back(remark);
   return warnings;
 }
 
