@@ -12,8 +12,8 @@ void add_scenario(CLI::App* command, std::string& path) {
   command->add_option("SCENARIO", path, "Scenario file (.toml)")->required()->type_name("FILE");
 }
 
-void add_objective(CLI::App* command, std::string& objective) {
-  command->add_option("--objective", objective, "What to minimise: time, memory or cost")
+void add_objective(CLI::App* command, std::string& objective, const std::string& remark) {
+  command->add_option("--objective", objective, "What to minimise: time, memory or cost" + remark)
       ->check(CLI::IsMember({"time", "memory", "cost"}))
       ->capture_default_str();
 }
