@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
@@ -104,7 +105,7 @@ void add_compare(CLI::App& app, Command& chosen) {
   command->add_option("RUN", options->run, "Run file, of run --out")->required()->type_name("RUN");
   command->add_flag("--json", options->json, "Print JSON, with all ops");
   command->add_option("--ops", options->ops, "Ops to show; 0 for all")
-      ->check(CLI::Range(int64_t{0}, kMostShown))
+      ->check(whole_number(0, kMostShown))
       ->capture_default_str();
   command
       ->add_option("--update", options->update,

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "cli/checks.h"
 #include "costmodel/input_error.h"
 
 namespace paraplan {
@@ -14,7 +15,7 @@ void add_scenario(CLI::App* command, std::string& path) {
 
 void add_objective(CLI::App* command, std::string& objective, const std::string& remark) {
   command->add_option("--objective", objective, "What to minimise: time, memory or cost" + remark)
-      ->check(CLI::IsMember({"time", "memory", "cost"}))
+      ->check(one_of({"time", "memory", "cost"}))
       ->capture_default_str();
 }
 
