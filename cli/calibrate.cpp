@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
-#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "costmodel/input_error.h"
@@ -50,15 +50,8 @@ SameProfile parse_same(const std::string& text) {
   return {names[0], names[1]};
 }
 
-void check_positive(const char* option, double value) {
-  if (!std::isfinite(value) || value <= 0)
-    throw InputError("command line", 0, option, fmt::format("must be a number above 0, is {}", value));
-}
-
 CalibrationOptions fit_options(const CalibrateOptions& options) {
   CalibrationOptions fit = options.fit;
-  check_positive("--prior", fit.prior);
-  check_positive("--row-error", fit.row_error);
   fit.time = options.quantity != "memory";
   fit.memory = options.quantity != "time";
   for (const std::string& text : options.same) fit.same.push_back(parse_same(text));
@@ -111,14 +104,16 @@ void add_fit_options(CLI::App* command, CalibrateOptions& options) {
   command->add_option("--same", options.same, "The first profile's constants follow those of the second")
       ->type_name("PROFILE=PROFILE");
   command->add_option("--quantity", options.quantity, "What to fit: time, memory or both")
-      ->check(CLI::IsMember({"time", "memory", "both"}))
+      ->check(one_of({"time", "memory", "both"}))
       ->capture_default_str();
   command
       ->add_option(
           "--prior", options.fit.prior,
           "Expected change of a constant, as a logarithm; small values hold constants at their start")
+      ->check(number_above_zero())
       ->capture_default_str();
   command->add_option("--row-error", options.fit.row_error, "Expected relative error of a fitted row")
+      ->check(number_above_zero())
       ->capture_default_str();
   command->add_flag("--robust", options.fit.robust, "Let rows that are far off pull less");
   command->add_flag("!--no-leave-one-out", options.fit.leave_one_out, "Do not fit again without each row");

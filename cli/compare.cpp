@@ -6,9 +6,11 @@
 #include <optional>
 #include <string>
 
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
+#include "costmodel/io/file_kind.h"
 #include "costmodel/io/plan_file.h"
 #include "costmodel/io/profiles.h"
 #include "costmodel/io/run_file.h"
@@ -56,7 +58,19 @@ void warn(const CompareOptions& options, const PlanFile& plan, const Prediction&
   }
 }
 
+// Before anything that a wrong file lacks is missed.
+void refuse_wrong_files(const CompareOptions& options) {
+  if (file_kind(options.plan) == FileKind::run && file_kind(options.run) == FileKind::plan) {
+    throw InputError("command line", 0, "",
+                     fmt::format("compare takes PLAN RUN, in this order; {} is a run and {} is a plan",
+                                 options.plan, options.run));
+  }
+  refuse_other_kind(options.plan, {FileKind::plan});
+  refuse_other_kind(options.run, {FileKind::run});
+}
+
 int run_compare(const CompareOptions& options) {
+  refuse_wrong_files(options);
   const PlanFile plan = load_plan(options.plan);
   const RunRecord run = load_run(options.run);
   Scenario scenario = load_scenario(plan.scenario_file);
@@ -91,7 +105,7 @@ void add_compare(CLI::App& app, Command& chosen) {
   command->add_option("RUN", options->run, "Run file, of run --out")->required()->type_name("RUN");
   command->add_flag("--json", options->json, "Print JSON, with all ops");
   command->add_option("--ops", options->ops, "Ops to show; 0 for all")
-      ->check(CLI::Range(int64_t{0}, kMostShown))
+      ->check(whole_number(0, kMostShown))
       ->capture_default_str();
   command
       ->add_option("--update", options->update,

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "cli/commands.h"
+#include "cli/mistakes.h"
 #include "costmodel/input_error.h"
 #include "executor/worlds.h"
 #include "kernels/backends.h"
@@ -17,7 +18,7 @@ std::string version_text() {
                      mpi_available() ? "yes" : "no", cpu_matrix_library());
 }
 
-// Parses the arguments into the command to run; --help and --version leave it empty.
+// Parses the arguments into the command to run; --help and --version leave it empty. Throws InputError.
 int parse(int argc, char** argv, Command& chosen) {
   CLI::App app{
       "Plans distributed transformer training: which parallel layout fits a cluster, and how fast it is."};
@@ -34,7 +35,8 @@ int parse(int argc, char** argv, Command& chosen) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kBadInput;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    fail_command_line(app, {argv + 1, argv + argc}, error);
   }
   return kDone;
 }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "cli/checks.h"
 #include "costmodel/input_error.h"
 
 namespace paraplan {
@@ -12,9 +13,9 @@ void add_scenario(CLI::App* command, std::string& path) {
   command->add_option("SCENARIO", path, "Scenario file (.toml)")->required()->type_name("FILE");
 }
 
-void add_objective(CLI::App* command, std::string& objective) {
-  command->add_option("--objective", objective, "What to minimise: time, memory or cost")
-      ->check(CLI::IsMember({"time", "memory", "cost"}))
+void add_objective(CLI::App* command, std::string& objective, const std::string& remark) {
+  command->add_option("--objective", objective, "What to minimise: time, memory or cost" + remark)
+      ->check(one_of({"time", "memory", "cost"}))
       ->capture_default_str();
 }
 

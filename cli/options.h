@@ -9,7 +9,7 @@ namespace paraplan {
 
 // Arguments that several subcommands share.
 void add_scenario(CLI::App* command, std::string& path);
-void add_objective(CLI::App* command, std::string& objective);
+void add_objective(CLI::App* command, std::string& objective, const std::string& remark = "");
 
 // Refuses, before long work, a file that cannot be written at its end: no folder to be in, or a folder
 // itself; and one that would replace the command's own input. `file` may be empty.

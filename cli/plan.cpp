@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -61,7 +62,7 @@ void add_plan(CLI::App& app, Command& chosen) {
   command->add_option("--devices", options->devices, "Devices to use instead of the scenario's number")
       ->type_name("N");
   command->add_option("--top", options->top, "Layouts to show")
-      ->check(CLI::Range(int64_t{1}, kMostShown))
+      ->check(whole_number(1, kMostShown))
       ->capture_default_str();
   command
       ->add_option("--headroom", options->headroom,

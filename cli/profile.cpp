@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/profile_device.h"
@@ -162,7 +163,7 @@ void add_profile(CLI::App& app, Command& chosen) {
   command
       ->add_option("--ranks", options->ranks,
                    "Ranks that work at the same time (cores, 1 unless said); under mpirun its processes")
-      ->check(CLI::Range(1, 1024))
+      ->check(whole_number(1, 1024))
       ->type_name("N");
   command
       ->add_option("--out", options->out,
@@ -172,7 +173,7 @@ void add_profile(CLI::App& app, Command& chosen) {
   command->add_option("--for", options->for_scenario, "Measure just the shapes that this scenario needs")
       ->type_name("SCENARIO");
   command->add_option("--budget-s", options->budget_s, "Seconds to spend, about")
-      ->check(CLI::PositiveNumber)
+      ->check(number_above_zero())
       ->capture_default_str();
   command->callback([options, &chosen] { chosen = [options] { return run_profile(*options); }; });
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
 #include "cli/run_setup.h"
@@ -24,6 +25,7 @@ namespace paraplan {
 namespace {
 
 constexpr int64_t kMostSteps = 1'000'000'000;
+constexpr int64_t kMostRanks = 1'000'000;
 
 void print_warnings(const RunSetup& setup, const World& world) {
   const std::vector<std::string> warnings =
@@ -143,19 +145,19 @@ void add_options(CLI::App* command, RunOptions& options) {
       ->type_name("PLAN|SCENARIO");
   command->add_option("--layout", options.layout, "Layout, when a scenario is given")->type_name("LAYOUT");
   command->add_option("--device", options.device, "What computes: cpu or cuda")
-      ->check(CLI::IsMember({"cpu", "cuda"}))
+      ->check(one_of({"cpu", "cuda"}))
       ->capture_default_str();
   command
       ->add_option("--ranks", options.ranks,
                    "Ranks, each a thread, or under mpirun a process; as the layout has")
-      ->check(CLI::PositiveNumber)
+      ->check(whole_number(1, kMostRanks))
       ->type_name("N");
   command->add_option("--steps", options.steps, "Steps to measure")
-      ->check(CLI::Range(int64_t{1}, kMostSteps))
+      ->check(whole_number(1, kMostSteps))
       ->type_name("N")
       ->capture_default_str();
   command->add_option("--warmup", options.warmup_steps, "Steps before those, not measured")
-      ->check(CLI::Range(int64_t{0}, kMostSteps))
+      ->check(whole_number(0, kMostSteps))
       ->type_name("N")
       ->capture_default_str();
   command->add_option("--data", options.data, "Tokens to train on (binary); without it, made-up text")

@@ -10,10 +10,10 @@
 #include "cli/options.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
+#include "costmodel/io/file_kind.h"
 #include "costmodel/io/layout_text.h"
 #include "costmodel/io/plan_file.h"
 #include "costmodel/io/scenario_file.h"
-#include "costmodel/io/toml_reader.h"
 #include "costmodel/names.h"
 #include "executor/program.h"
 #include "kernels/backends.h"
@@ -25,12 +25,6 @@ namespace paraplan {
 namespace {
 
 constexpr const char* kCommandLine = "command line";
-
-// A scenario has neither.
-bool is_plan(const std::string& file) {
-  const TomlReader reader(file);
-  return reader.has("digest") || reader.has("layout");
-}
 
 void take_plan(const RunOptions& options, RunSetup& setup) {
   if (!options.layout.empty())
@@ -154,7 +148,9 @@ RunSetup set_up_run(const RunOptions& options, int64_t launched_ranks) {
   check_output(options.out, "--out", options.input);
   check_output(options.trace, "--trace", options.input);
   RunSetup setup;
-  is_plan(options.input) ? take_plan(options, setup) : take_scenario(options, setup);
+  refuse_other_kind(options.input, {FileKind::plan, FileKind::scenario});
+  const bool is_plan = file_kind(options.input) == FileKind::plan;
+  is_plan ? take_plan(options, setup) : take_scenario(options, setup);
   TrainingJob& job = setup.job;
   setup.prediction = predict(options, job);
   check_ranks(options, job.layout, launched_ranks);
@@ -197,6 +193,7 @@ std::vector<std::string> run_warnings(const RunSetup& setup, const std::string& 
   if (ranks > int64_t{cores})
     warnings.push_back(
         fmt::format("{} ranks of a node share {} cores; predictions give each rank its own", ranks, cores));
+  if (const std::string remark = setup.samples->remark(); !remark.empty()) warnings.push_back(remark);
   return warnings;
 }
 

@@ -39,7 +39,8 @@ struct RunSetup {
 // std::runtime_error when the prediction does not fit in memory.
 RunSetup set_up_run(const RunOptions& options, int64_t launched_ranks);
 
-// What makes the prediction doubtful on this machine, a sentence each. `transport`: "threads" or "mpi".
+// What makes the prediction doubtful on this machine or is odd about the data, a sentence each. `transport`:
+// "threads" or "mpi".
 std::vector<std::string> run_warnings(const RunSetup& setup, const std::string& machine, unsigned cores,
                                       const std::string& transport);
 

@@ -56,7 +56,8 @@ void add_sweep(CLI::App& app, Command& chosen) {
       ->type_name("KEY=V1,V2,...")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  add_objective(command, options->objective);
+  add_objective(command, options->objective,
+                "; cost: on exactly the devices of a point where their number is varied, else also on fewer");
   CLI::Option* csv =
       command->add_option("--csv", options->csv, "File to write the rows to")->type_name("FILE");
   command->add_flag("--json", options->json, "Print JSON")->excludes(csv);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "costmodel/model_spec.h"
@@ -24,6 +25,8 @@ class SampleSource {
  public:
   virtual ~SampleSource() = default;
   virtual Sample sample(int64_t step, int64_t index) const = 0;
+  // What a user must know about how the data is understood; mostly empty.
+  virtual std::string remark() const { return ""; }
 };
 
 // Text made on the spot from a fixed seed: sentences over a small grammar, whose loss falls within a few
@@ -33,11 +36,11 @@ class SampleSource {
 std::unique_ptr<SampleSource> synthetic_text(const ModelSpec& model, int64_t seq_length,
                                              int64_t global_batch);
 
-// Tokens of a file: little-endian uint16 (or uint32 where the vocabulary needs it), one after the other, as
-// nanoGPT and llm.c write them; a 1024-byte header with llm.c's magic number is skipped. Samples follow each
-// other and start again at the end. Throws InputError for a file that cannot be read, whose size is no
-// multiple of the token's, with a token >= vocab (says at which position), or with fewer than seq_length + 1
-// tokens.
+// Tokens of a file: little-endian uint16 or uint32, one after the other, as nanoGPT and llm.c write them. A
+// 1024-byte header with llm.c's magic number is skipped and says which; without it the vocabulary does,
+// unless the content makes no sense that way, which the remark then tells. Samples follow each other and
+// start again at the end. Throws InputError for a file that cannot be read, whose size is no multiple of the
+// token's, with a token >= vocab (says at which position), or with fewer than seq_length + 1 tokens.
 std::unique_ptr<SampleSource> token_file(const std::filesystem::path& path, const ModelSpec& model,
                                          int64_t seq_length, int64_t global_batch);
 

@@ -73,19 +73,63 @@ std::span<const Token> as_tokens(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const Token*>(bytes.data()), bytes.size() / sizeof(Token)};
 }
 
-Tokens read_tokens(const std::filesystem::path& path, std::span<const std::byte> bytes, int64_t vocab) {
-  size_t token_bytes = vocab <= kWidest16 ? 2 : 4;
-  if (const std::optional<HeaderKind> header = read_header(path, bytes)) {
-    token_bytes = header->token_bytes;
-    bytes = bytes.subspan(kHeaderBytes);
-  }
+size_t usual_token_bytes(int64_t vocab) {
+  return vocab <= kWidest16 ? 2 : 4;
+}
+
+// Whether every second word is the upper half of a wider token: 0, or hundreds of times smaller than the
+// others in a file that is too long for that to be chance.
+bool has_upper_halves(std::span<const uint16_t> words) {
+  constexpr int kRatio = 256;
+  constexpr size_t kLong = 64;
+  std::array<uint16_t, 2> largest{};
+  for (size_t i = 0; i < words.size(); ++i) largest[i % 2] = std::max(largest[i % 2], words[i]);
+  const auto [lower, upper] = largest;
+  return upper == 0 ? lower > 0 : words.size() >= kLong && upper * kRatio < lower;
+}
+
+template <class Token>
+bool all_below(std::span<const Token> tokens, int64_t vocab) {
+  return std::ranges::all_of(tokens, [vocab](Token token) { return static_cast<int64_t>(token) < vocab; });
+}
+
+// The width that the content of a file without a header speaks for.
+size_t token_bytes_of(std::span<const std::byte> bytes, int64_t vocab) {
+  const bool whole = bytes.size() % sizeof(uint32_t) == 0;
+  const bool wide = has_upper_halves(as_tokens<uint16_t>(bytes));
+  if (vocab <= kWidest16) return whole && wide ? 4 : 2;
+  const bool possible = whole && all_below(as_tokens<uint32_t>(bytes), vocab);
+  return wide || possible || bytes.size() % sizeof(uint16_t) != 0 ? 4 : 2;
+}
+
+std::string remark_on(const std::filesystem::path& path, size_t token_bytes, int64_t vocab) {
+  if (token_bytes == usual_token_bytes(vocab)) return "";
+  if (token_bytes == sizeof(uint32_t))
+    return fmt::format(
+        "{} is read as uint32, because every second 16 bits are 0 or nearly so; the vocabulary of {} "
+        "would fit in uint16",
+        path.string(), vocab);
+  return fmt::format("{} is read as uint16, because as uint32 it has tokens beyond the vocabulary of {}",
+                     path.string(), vocab);
+}
+
+struct Content {
+  Tokens tokens;
+  std::string remark;
+};
+
+Content read_content(const std::filesystem::path& path, std::span<const std::byte> bytes, int64_t vocab) {
+  const std::optional<HeaderKind> header = read_header(path, bytes);
+  const size_t token_bytes = header ? header->token_bytes : token_bytes_of(bytes, vocab);
+  if (header) bytes = bytes.subspan(kHeaderBytes);
   if (bytes.size() % token_bytes != 0) {
     fail(path, "",
          fmt::format("{} bytes are no whole number of tokens; a vocabulary of {} needs tokens of {} bytes",
                      bytes.size(), vocab, token_bytes));
   }
-  if (token_bytes == 2) return as_tokens<uint16_t>(bytes);
-  return as_tokens<uint32_t>(bytes);
+  const std::string remark = header ? "" : remark_on(path, token_bytes, vocab);
+  if (token_bytes == sizeof(uint16_t)) return {as_tokens<uint16_t>(bytes), remark};
+  return {as_tokens<uint32_t>(bytes), remark};
 }
 
 template <class Token>
@@ -102,12 +146,12 @@ class TokenFile : public SampleSource {
   TokenFile(const std::filesystem::path& path, const ModelSpec& model, int64_t seq_length,
             int64_t global_batch)
       : file_(path),
-        tokens_(read_tokens(path, file_.bytes(), model.vocab)),
+        content_(read_content(path, file_.bytes(), model.vocab)),
         family_(model.family),
         vocab_(model.vocab),
         seq_length_(seq_length),
         global_batch_(global_batch) {
-    std::visit([&](auto tokens) { check_tokens(path, tokens, vocab_); }, tokens_);
+    std::visit([&](auto tokens) { check_tokens(path, tokens, vocab_); }, content_.tokens);
     if (count() < seq_length + 1) {
       fail(path, "",
            fmt::format("has {} tokens; a sequence of {} needs at least {}", count(), seq_length,
@@ -126,6 +170,8 @@ class TokenFile : public SampleSource {
     return masked_sample(std::move(tokens), sentence, vocab_, seed);
   }
 
+  std::string remark() const override { return content_.remark; }
+
  private:
   // By as many tokens from any other place of the file.
   void replace_second_half(int64_t start, uint64_t number, std::vector<int64_t>& tokens) const {
@@ -138,7 +184,7 @@ class TokenFile : public SampleSource {
   }
 
   int64_t count() const {
-    return std::visit([](auto tokens) { return static_cast<int64_t>(tokens.size()); }, tokens_);
+    return std::visit([](auto tokens) { return static_cast<int64_t>(tokens.size()); }, content_.tokens);
   }
 
   std::vector<int64_t> text(int64_t start, int64_t length) const {
@@ -146,11 +192,11 @@ class TokenFile : public SampleSource {
       const auto part = tokens.subspan(static_cast<size_t>(start), static_cast<size_t>(length));
       return std::vector<int64_t>(part.begin(), part.end());
     };
-    return std::visit(copied, tokens_);
+    return std::visit(copied, content_.tokens);
   }
 
   MappedFile file_;
-  Tokens tokens_;
+  Content content_;
   Family family_;
   int64_t vocab_, seq_length_, global_batch_;
 };

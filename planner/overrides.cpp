@@ -9,6 +9,7 @@
 
 #include "costmodel/input_error.h"
 #include "costmodel/io/job.h"
+#include "costmodel/io/known_words.h"
 #include "costmodel/io/model_file.h"
 #include "costmodel/io/profile_fields.h"
 #include "costmodel/io/profiles.h"
@@ -96,30 +97,37 @@ const std::map<std::string, Setter>& job_setters() {
   return setters;
 }
 
-void set_field(const ProfileFields& fields, const std::string& path, const Assignment& assignment) {
+[[noreturn]] void fail_unknown_key(const std::string& origin, const std::string& key) {
+  throw InputError(origin, 0, key,
+                   fmt::format("cannot be varied{}; give one of {}, or a constant of a profile such as "
+                               "hardware.device.memory_GiB",
+                               hint_for(key, override_keys()), comma_separated(override_keys())));
+}
+
+// The constant that "hardware.device.memory_GiB" names.
+ConstantField field_of(Scenario& scenario, const std::string& origin, const std::string& key) {
+  const size_t point = key.find('.');
+  const std::string profile = key.substr(0, point);
+  if (point == std::string::npos || (profile != "hardware" && profile != "network" && profile != "software"))
+    fail_unknown_key(origin, key);
+  const ProfileFields fields = profile == "hardware"  ? profile_fields(scenario.hardware)
+                               : profile == "network" ? profile_fields(scenario.network)
+                                                      : profile_fields(scenario.software);
+  const std::string path = key.substr(point + 1);
   const auto field = std::ranges::find(fields.constants, path, &ConstantField::key);
-  if (field == fields.constants.end()) {
-    assignment.fail(fmt::format("unknown constant{}", did_you_mean(path, constant_keys(fields))));
-  }
-  const std::optional<double> value = parse_number(assignment.value);
-  if (!value || !field->range.contains(*value)) {
-    assignment.fail(fmt::format("must be {}, is \"{}\"", to_string(field->range), assignment.value));
-  }
-  *field->constant = {
-      .value = field->unit.to_si(*value), .provenance = Provenance::assumed, .source = "override"};
+  if (field == fields.constants.end())
+    throw InputError(origin, 0, key, unknown_word("constant", path, constant_keys(fields)));
+  return *field;
 }
 
 void set_constant(Scenario& scenario, const Assignment& assignment) {
-  const size_t point = assignment.key.find('.');
-  const std::string profile = assignment.key.substr(0, point);
-  const std::string path = point == std::string::npos ? "" : assignment.key.substr(point + 1);
-  if (profile == "hardware") return set_field(profile_fields(scenario.hardware), path, assignment);
-  if (profile == "network") return set_field(profile_fields(scenario.network), path, assignment);
-  if (profile == "software") return set_field(profile_fields(scenario.software), path, assignment);
-  assignment.fail(
-      fmt::format("cannot be varied{}; give one of {}, or a constant of a profile such as "
-                  "hardware.device.memory_GiB",
-                  did_you_mean(assignment.key, override_keys()), comma_separated(override_keys())));
+  const ConstantField field = field_of(scenario, assignment.origin, assignment.key);
+  const std::optional<double> value = parse_number(assignment.value);
+  if (!value || !field.range.contains(*value)) {
+    assignment.fail(fmt::format("must be {}, is \"{}\"", to_string(field.range), assignment.value));
+  }
+  *field.constant = {
+      .value = field.unit.to_si(*value), .provenance = Provenance::assumed, .source = "override"};
 }
 
 void assign(Scenario& scenario, const Assignment& assignment) {
@@ -135,6 +143,12 @@ std::vector<std::string> override_keys() {
   for (const auto& [key, setter] : file_setters()) keys.push_back(key);
   for (const auto& [key, setter] : job_setters()) keys.push_back(key);
   return keys;
+}
+
+void refuse_unknown_override(const std::string& key, const std::string& origin) {
+  if (file_setters().contains(key) || job_setters().contains(key)) return;
+  Scenario any;  // all profiles of a kind have the same constants
+  field_of(any, origin, key);
 }
 
 Scenario apply_overrides(Scenario scenario, const std::vector<Override>& overrides,

@@ -15,6 +15,9 @@ using Override = std::pair<std::string, std::string>;
 // path, with the units of the files: hardware.device.memory_GiB, network.nic_GBps, software.host.launch_us.
 std::vector<std::string> override_keys();
 
+// Throws InputError that names `origin` unless there is such a key.
+void refuse_unknown_override(const std::string& key, const std::string& origin);
+
 // The scenario with the overrides in place: whole profiles and the model first, then the rest in the order
 // given. Throws InputError that names `origin` and the key for an unknown key, an impossible value, or a job
 // that cannot be.

@@ -13,8 +13,10 @@ const Prediction* best(const SweepPoint& point) {
   return point.plan.layouts.empty() ? nullptr : &point.plan.layouts.front().prediction;
 }
 
-// Why nothing fits: the memory missing by the closest layout, else the rule that rejected the most.
+// Why the point has no layout: its fault, the memory missing by the closest one, else the rule that rejected
+// the most.
 std::string obstacle(const SweepPoint& point) {
+  if (!point.fault.empty()) return point.fault;
   const PlanResult& plan = point.plan;
   if (plan.closest) {
     return fmt::format("nothing fits: lacks {}", format_bytes(plan.closest_lack.bytes));
@@ -40,6 +42,34 @@ void append_cells(Table& table, size_t row, const std::vector<std::string>& cell
   table.rows[row].insert(table.rows[row].end(), cells.begin(), cells.end());
 }
 
+// Devices that the point uses, or has where nothing fits; empty for one at fault.
+std::string devices_cell(const SweepPoint& point) {
+  if (!point.fault.empty()) return "";
+  const Prediction* prediction = best(point);
+  return fmt::format("{}",
+                     prediction != nullptr ? prediction->layout.devices() : point.scenario.cluster.devices());
+}
+
+// The column of the cost, where it is known in money or was the objective; else empty.
+std::string cost_title(const std::vector<SweepPoint>& points) {
+  const bool priced = std::ranges::all_of(points, [](const SweepPoint& point) {
+    return !point.fault.empty() || point.scenario.cluster.price_per_device_hour > 0;
+  });
+  if (priced) return "price/sample";
+  return points.front().plan.objective == Objective::cost ? "device-s/sample" : "";
+}
+
+bool uses_all_devices(const SweepPoint& point) {
+  return point.plan.objective != Objective::cost || varies_devices(point);
+}
+
+// Which layouts the objective cost has compared; empty for other objectives.
+std::string cost_note(const SweepPoint& point) {
+  if (point.plan.objective != Objective::cost) return "";
+  return uses_all_devices(point) ? "cost: of layouts on exactly the devices of each row\n"
+                                 : "cost: a row may use fewer devices than its cluster has\n";
+}
+
 // Price of a sample, or device-seconds where the scenario names no price.
 double cost_per_sample(const SweepPoint& point, const Prediction& prediction) {
   return objective_value(point.scenario, Objective::cost, prediction);
@@ -54,17 +84,15 @@ std::string sweep_report(const std::vector<SweepPoint>& points) {
   for (size_t i = 0; i < points.size(); ++i) {
     const Prediction* prediction = best(points[i]);
     layouts.push_back(prediction != nullptr ? &prediction->layout : nullptr);
-    const int64_t devices =
-        prediction != nullptr ? layouts[i]->devices() : points[i].scenario.cluster.devices();
-    append_cells(table, i, {fmt::format("{}", devices)});
+    const std::string devices = devices_cell(points[i]);
+    append_cells(table, i, {devices.empty() ? "-" : devices});
   }
   append_layout_columns(table, layouts);
   for (const char* title : {"time/step", "samples/s", "tokens/s/GPU", "MFU %", "memory GiB"}) {
     table.columns.push_back({title});
   }
-  const bool priced = std::ranges::all_of(
-      points, [](const SweepPoint& point) { return point.scenario.cluster.price_per_device_hour > 0; });
-  if (priced) table.columns.push_back({"price/sample"});
+  const std::string cost = cost_title(points);
+  if (!cost.empty()) table.columns.push_back({cost});
   table.columns.push_back({"", Align::left});
   for (size_t i = 0; i < points.size(); ++i) {
     const Prediction* p = best(points[i]);
@@ -74,11 +102,12 @@ std::string sweep_report(const std::vector<SweepPoint>& points) {
                fmt::format("{:.0f}", p->tokens_per_s_per_device), format_percent(p->mfu),
                format_gib(p->device_memory_bytes)};
     }
-    if (priced) cells.push_back(p != nullptr ? fmt::format("{:.4g}", cost_per_sample(points[i], *p)) : "-");
+    if (!cost.empty())
+      cells.push_back(p != nullptr ? fmt::format("{:.4g}", cost_per_sample(points[i], *p)) : "-");
     cells.push_back(p != nullptr ? "" : obstacle(points[i]));
     append_cells(table, i, cells);
   }
-  return to_text(table);
+  return to_text(table) + cost_note(points.front());
 }
 
 std::string sweep_csv(const std::vector<SweepPoint>& points) {
@@ -91,12 +120,12 @@ std::string sweep_csv(const std::vector<SweepPoint>& points) {
   for (size_t i = 0; i < points.size(); ++i) {
     const Prediction* p = best(points[i]);
     if (p == nullptr) {
-      append_cells(table, i, {fmt::format("{}", points[i].scenario.cluster.devices()), "no"});
+      append_cells(table, i, {devices_cell(points[i]), "no"});
       append_cells(table, i, std::vector<std::string>(8));
       append_cells(table, i, {obstacle(points[i])});
       continue;
     }
-    append_cells(table, i, {fmt::format("{}", p->layout.devices()), "yes", to_string(p->layout)});
+    append_cells(table, i, {devices_cell(points[i]), "yes", to_string(p->layout)});
     for (const double value :
          {p->iteration_time_s, p->samples_per_s, p->tokens_per_s_per_device, p->mfu, p->peak_memory_bytes,
           p->device_memory_bytes, cost_per_sample(points[i], *p)}) {
@@ -108,7 +137,10 @@ std::string sweep_csv(const std::vector<SweepPoint>& points) {
 }
 
 std::string sweep_json(const Scenario& scenario, const std::vector<SweepPoint>& points) {
-  Json document = {{"scenario", scenario.name}, {"points", Json::array()}};
+  Json document = {{"scenario", scenario.name},
+                   {"objective", to_string(points.front().plan.objective)},
+                   {"all_devices_used", uses_all_devices(points.front())},
+                   {"points", Json::array()}};
   for (const SweepPoint& point : points) {
     Json object = {{"values", Json::object()},
                    {"evaluated", point.plan.evaluated},

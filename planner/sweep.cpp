@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "costmodel/input_error.h"
+#include "costmodel/io/known_words.h"
 #include "costmodel/io/text.h"
 #include "planner/plan_layouts.h"
 
@@ -39,8 +41,29 @@ void check_keys(const std::vector<Variation>& variations) {
         throw InputError(kOrigin, 0, variations[i].key, "is varied twice");
     }
   }
+  for (const Variation& variation : variations) refuse_unknown_override(variation.key, kOrigin);
   if (has_key("devices") && has_key("nodes"))
     throw InputError(kOrigin, 0, "devices", "sets the nodes, too; vary either devices or nodes");
+}
+
+// Every combination as a scenario, or with the reason why it is none.
+std::vector<SweepPoint> points_of(const Scenario& scenario, const std::vector<Variation>& variations) {
+  std::vector<SweepPoint> points;
+  std::optional<InputError> first;
+  size_t faults = 0;
+  for (auto& values : combinations(variations)) {
+    SweepPoint point{std::move(values), scenario, "", {}};
+    try {
+      point.scenario = apply_overrides(scenario, point.values, kOrigin);
+    } catch (const InputError& error) {
+      point.fault = error.what();
+      ++faults;
+      if (!first) first.emplace(error);
+    }
+    points.push_back(std::move(point));
+  }
+  if (faults == points.size()) throw *first;
+  return points;
 }
 
 }  // namespace
@@ -50,8 +73,10 @@ Variation parse_variation(const std::string& text, const std::string& origin) {
   if (equals == std::string::npos || equals == 0) {
     throw InputError(origin, 0, "--vary", fmt::format("must be KEY=V1,V2,..., is \"{}\"", text));
   }
-  Variation variation{text.substr(0, equals), split(text.substr(equals + 1), ',')};
-  for (const std::string& value : variation.values) {
+  const std::string key(trimmed(text.substr(0, equals)));
+  Variation variation{meant(key, override_keys()).value_or(key), split(text.substr(equals + 1), ',')};
+  for (std::string& value : variation.values) {
+    value = trimmed(value);
     if (value.empty())
       throw InputError(origin, 0, variation.key, fmt::format("has an empty value in \"{}\"", text));
     if (std::ranges::count(variation.values, value) > 1) {
@@ -61,20 +86,25 @@ Variation parse_variation(const std::string& text, const std::string& origin) {
   return variation;
 }
 
+bool varies_devices(const SweepPoint& point) {
+  return std::ranges::any_of(point.values, [](const Override& value) {
+    return value.first == "nodes" || value.first == "devices" || value.first == "devices_per_node";
+  });
+}
+
 std::vector<SweepPoint> sweep(const Scenario& scenario, const std::vector<Variation>& variations,
                               Objective objective,
                               const std::function<void(int64_t done, int64_t total)>& progress) {
   check_keys(variations);
-  std::vector<SweepPoint> points;
-  for (auto& values : combinations(variations)) {
-    Scenario varied = apply_overrides(scenario, values, kOrigin);
-    points.push_back({std::move(values), std::move(varied), {}});
-  }
+  std::vector<SweepPoint> points = points_of(scenario, variations);
   SearchOptions options;
-  options.objective = objective;
+  // On a given number of devices, the cheapest layout is the fastest.
+  options.objective =
+      objective == Objective::cost && varies_devices(points.front()) ? Objective::time : objective;
   options.top = 1;
   for (size_t i = 0; i < points.size(); ++i) {
-    points[i].plan = plan_layouts(points[i].scenario, options);
+    if (points[i].fault.empty()) points[i].plan = plan_layouts(points[i].scenario, options);
+    points[i].plan.objective = objective;
     if (progress) progress(static_cast<int64_t>(i + 1), static_cast<int64_t>(points.size()));
   }
   return points;

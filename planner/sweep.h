@@ -15,17 +15,24 @@ struct Variation {
   std::vector<std::string> values;
 };
 
-// "KEY=V1,V2,...". Throws InputError that names `origin`.
+// "KEY=V1,V2,...", also with another program's name of a key ("gbs=256,512"). Throws InputError that names
+// `origin`.
 Variation parse_variation(const std::string& text, const std::string& origin);
 
 struct SweepPoint {
   std::vector<Override> values;  // one per variation
   Scenario scenario;
-  PlanResult plan;  // its best layout, if any fits
+  std::string fault;  // why there can be no such scenario; empty when there can
+  PlanResult plan;    // its best layout, if any fits
 };
 
-// Plans every combination of the variations' values; the last one varies fastest. All combinations are
-// checked before the first is planned. `progress` is called after each. Throws InputError.
+// Whether the sweep of this point varies the number of devices.
+bool varies_devices(const SweepPoint& point);
+
+// Plans every combination of the variations' values; the last one varies fastest. Where the number of devices
+// is varied, each point uses all of its devices; else the objective cost may use fewer. `progress` is called
+// after each. Throws InputError, before anything is planned, for a key that cannot be varied and when all
+// points are at fault.
 std::vector<SweepPoint> sweep(const Scenario& scenario, const std::vector<Variation>& variations,
                               Objective objective,
                               const std::function<void(int64_t done, int64_t total)>& progress);

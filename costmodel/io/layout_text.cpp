@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "costmodel/input_error.h"
+#include "costmodel/io/known_words.h"
 #include "costmodel/io/suggestion.h"
 #include "costmodel/io/text.h"
 #include "costmodel/names.h"
@@ -33,7 +34,7 @@ std::string assign_size(Layout& layout, std::string_view text) {
 template <class E, E Layout::*member>
 std::string assign_word(Layout& layout, std::string_view text) {
   const std::optional<E> value = from_string<E>(text);
-  if (!value) return "one of " + comma_separated(name_list<E>());
+  if (!value) return "one of " + comma_separated(name_list<E>()) + hint_for(text, name_list<E>());
   layout.*member = *value;
   return "";
 }
@@ -51,7 +52,7 @@ std::string assign_sequence_parallel(Layout& layout, std::string_view text) {
 
 std::string assign_zero_stage(Layout& layout, std::string_view text) {
   const std::optional<int64_t> value = parse_integer(text);
-  if (!value || *value < 0 || *value > 3) return "0, 1, 2 or 3";
+  if (!value || *value < 0 || *value > 3) return "0, 1, 2 or 3" + hint_for(text, {});
   layout.zero_stage = static_cast<int>(*value);
   return "";
 }
@@ -64,7 +65,7 @@ std::string assign_placement(Layout& layout, std::string_view text) {
 }
 
 std::string assign_expert(Layout&, std::string_view text) {
-  return text == "1" ? "" : "1: expert parallelism is not modelled";
+  return text == "1" ? "" : "1: expert parallelism is not supported yet";
 }
 
 constexpr std::pair<const char*, Assign> kSettings[] = {
@@ -97,10 +98,7 @@ std::vector<std::string> LayoutSettings::names() {
 void LayoutSettings::set(const std::string& name, std::string_view value) {
   const auto setting = std::find_if(std::begin(kSettings), std::end(kSettings),
                                     [&name](const auto& entry) { return name == entry.first; });
-  if (setting == std::end(kSettings)) {
-    const std::string hint = did_you_mean(name, names());
-    fail(name, "unknown setting" + (hint.empty() ? "; known: " + comma_separated(names()) : hint));
-  }
+  if (setting == std::end(kSettings)) fail(name, unknown_word("setting", name, names()));
   if (given(name)) fail(name, "given twice");
   const std::string expected = setting->second(layout_, value);
   if (!expected.empty()) fail(name, fmt::format("\"{}\" must be {}", value, expected));
@@ -160,14 +158,21 @@ std::optional<std::array<Axis, 4>> parse_placement(std::string_view text) {
 
 Layout parse_layout(std::string_view text, const std::string& origin) {
   LayoutSettings settings(origin, 0);
-  for (const std::string& piece : split(text, ',')) {
+  for (const std::string& part : split(text, ',')) {
+    const std::string_view piece = trimmed(part);
     const size_t equals = piece.find('=');
-    if (equals == std::string::npos) {
+    if (equals == std::string_view::npos) {
+      const bool is_setting = meant(piece, LayoutSettings::names()).has_value();
       throw InputError(
           origin, 0, "layout",
-          fmt::format("\"{}\" must be NAME=VALUE, like data=8,tensor=2,pipeline=4,micro_batch=4", piece));
+          fmt::format("\"{}\" must be NAME=VALUE, like data=8,tensor=2,pipeline=4,micro_batch=4{}", piece,
+                      is_setting ? "" : hint_for(piece, LayoutSettings::names())));
     }
-    settings.set(piece.substr(0, equals), std::string_view(piece).substr(equals + 1));
+    if (piece.find('=', equals + 1) != std::string_view::npos)
+      throw InputError(origin, 0, "layout",
+                       fmt::format("\"{}\" must be one NAME=VALUE; settings are separated by commas", piece));
+    const std::string name(trimmed(piece.substr(0, equals)));
+    settings.set(meant(name, LayoutSettings::names()).value_or(name), trimmed(piece.substr(equals + 1)));
   }
   return settings.finish();
 }

@@ -47,8 +47,9 @@ std::optional<std::array<Axis, 4>> parse_placement(std::string_view text);
 inline constexpr const char* kPlacementForm =
     "tensor, context, data and pipeline in some order, fastest first, joined by '-'";
 
-// A layout as the command line takes it: "data=8,tensor=2,recompute=full,sequence_parallel=on". `origin`
-// names the place in errors, such as "command line".
+// A layout as the command line takes it: "data=8,tensor=2,recompute=full,sequence_parallel=on", also with the
+// names of other programs where these mean one setting ("dp=8, tp=2, ac=full"). `origin` names the place in
+// errors, such as "command line".
 Layout parse_layout(std::string_view text, const std::string& origin);
 
 }  // namespace paraplan

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <initializer_list>
 
+#include "costmodel/io/file_kind.h"
 #include "costmodel/io/gemm_samples.h"
 #include "costmodel/io/node_pairs.h"
 #include "costmodel/io/op_samples.h"
@@ -141,6 +142,7 @@ void check_node(const TomlReader& reader, const NodeLinks& node) {
 }  // namespace
 
 HardwareProfile load_hardware(const std::filesystem::path& file) {
+  refuse_other_kind(file, {FileKind::hardware_profile});
   TomlReader reader(file);
   HardwareProfile profile;
   profile.name = file.stem().string();
@@ -161,6 +163,7 @@ HardwareProfile load_hardware(const std::filesystem::path& file) {
 }
 
 Network load_network(const std::filesystem::path& file) {
+  refuse_other_kind(file, {FileKind::network_profile});
   TomlReader reader(file);
   Network network;
   network.name = file.stem().string();
@@ -172,6 +175,7 @@ Network load_network(const std::filesystem::path& file) {
 }
 
 SoftwareProfile load_software(const std::filesystem::path& file) {
+  refuse_other_kind(file, {FileKind::software_profile});
   TomlReader reader(file);
   SoftwareProfile profile;
   profile.name = file.stem().string();

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "costmodel/input_error.h"
+#include "costmodel/io/file_kind.h"
 #include "costmodel/io/layout_text.h"
 #include "costmodel/io/model_file.h"
 #include "costmodel/io/scenario_file.h"
@@ -140,6 +141,7 @@ void need_result_column(const TsvTable& table) {
 }  // namespace
 
 std::vector<MeasuredRow> load_measured(const std::filesystem::path& file, const Scenario& base) {
+  refuse_other_kind(file, {FileKind::measured_rows});
   const TsvTable table =
       TsvTable::load(file, known_columns(), {"id", "data", "tensor", "pipeline", "micro_batch"});
   need_result_column(table);

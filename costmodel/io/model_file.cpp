@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "costmodel/io/file_kind.h"
 #include "costmodel/io/text.h"
 #include "costmodel/io/toml_reader.h"
 
@@ -41,6 +42,7 @@ void check_size(const TomlReader& reader, const ModelSpec& model) {
 }  // namespace
 
 ModelSpec load_model(const std::filesystem::path& file) {
+  refuse_other_kind(file, {FileKind::model});
   TomlReader reader(file);
   ModelSpec model;
   model.name = file.stem().string();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "costmodel/io/file_kind.h"
 #include "costmodel/io/record_tables.h"
 #include "costmodel/io/text.h"
 
@@ -53,6 +54,7 @@ std::string plan_text(const PlanFile& plan) {
 }
 
 PlanFile load_plan(const fs::path& file) {
+  refuse_other_kind(file, {FileKind::plan});
   TomlReader reader(file);
   PlanFile plan;
   plan.scenario = reader.text("scenario");

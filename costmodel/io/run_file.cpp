@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "costmodel/io/file_kind.h"
 #include "costmodel/io/record_tables.h"
 #include "costmodel/io/text.h"
 
@@ -156,6 +157,7 @@ std::string run_text(const RunRecord& run) {
 }
 
 RunRecord load_run(const std::filesystem::path& file) {
+  refuse_other_kind(file, {FileKind::run});
   TomlReader reader(file);
   RunRecord run;
   read_head(reader, run);

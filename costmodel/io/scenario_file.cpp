@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "costmodel/io/file_kind.h"
 #include "costmodel/io/job.h"
 #include "costmodel/io/model_file.h"
 #include "costmodel/io/profiles.h"
@@ -151,6 +152,7 @@ std::string no_such_file(const fs::path& path) {
 }
 
 Scenario load_scenario(const fs::path& file) {
+  refuse_other_kind(file, {FileKind::scenario});
   TomlReader reader(file);
   Scenario scenario;
   scenario.name = file.stem().string();

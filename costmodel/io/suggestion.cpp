@@ -44,10 +44,13 @@ std::vector<std::string> nearest(std::string_view word, const std::vector<std::s
   return names;
 }
 
-std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
-  const std::vector<std::string> names = nearest(word, candidates);
+std::string did_you_mean(const std::vector<std::string>& names) {
   if (names.empty()) return "";
   return fmt::format("; did you mean \"{}\"?", fmt::join(names, "\" or \""));
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+  return did_you_mean(nearest(word, candidates));
 }
 
 std::string comma_separated(const std::vector<std::string>& words) {

@@ -13,7 +13,10 @@ int edit_distance(std::string_view a, std::string_view b);
 // The candidates nearest to a mistyped `word`, best first, at most three; empty when none is near.
 std::vector<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates);
 
-// `; did you mean "x" or "y"?` for an error text; empty when nothing is near.
+// `; did you mean "x" or "y"?` for an error text; empty without names.
+std::string did_you_mean(const std::vector<std::string>& names);
+
+// The same with the candidates nearest to `word`.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
 // "a, b, c"

@@ -24,6 +24,9 @@ std::optional<double> parse_number(std::string_view text);
 // on, off, true, false, 1, 0
 std::optional<bool> parse_switch(std::string_view text);
 
+// Without the spaces and tabs around it.
+std::string_view trimmed(std::string_view text);
+
 // Pieces between separators; "a,,b" has an empty one, "" is one empty piece.
 std::vector<std::string> split(std::string_view text, char separator);
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "costmodel/input_error.h"
+#include "costmodel/io/known_words.h"
 #include "costmodel/io/text.h"
 
 namespace paraplan {
@@ -101,17 +102,29 @@ struct TomlReader::Document {
     return {names.begin(), names.end()};
   }
 
-  // Tells a key in the wrong table from a misspelt one.
-  [[noreturn]] void fail_unknown(const std::string& key, int line) const {
-    std::vector<std::string> elsewhere;
+  // Known keys of all tables that `is_meant` picks by their last part, as many as one message names.
+  template <class IsMeant>
+  std::vector<std::string> elsewhere(const IsMeant& is_meant) const {
+    std::vector<std::string> names;
     for (const std::string& name : known) {
-      if (last_part(name) == last_part(key) && elsewhere.size() < kMostNamed) elsewhere.push_back(name);
+      if (is_meant(last_part(name)) && names.size() < kMostNamed) names.push_back(name);
     }
-    const std::vector<std::string> here = names_in(parent_of(key));
-    std::string hint = did_you_mean(last_part(key), here);
-    if (!elsewhere.empty()) hint = fmt::format("; it belongs to {}", comma_separated(elsewhere));
-    if (hint.empty()) hint = fmt::format("; known here: {}", comma_separated(here));
-    throw InputError(file, line, key, "unknown key" + hint);
+    return names;
+  }
+
+  // Tells a key in the wrong table from a misspelt one, and from another name of a known one.
+  [[noreturn]] void fail_unknown(const std::string& key, int line) const {
+    const std::string word = last_part(key);
+    const auto same = elsewhere([&word](const std::string& name) { return name == word; });
+    if (!same.empty())
+      throw InputError(file, line, key, "unknown key; it belongs to " + comma_separated(same));
+    const std::vector<std::string> names = names_in(parent_of(key));
+    const auto stands_here = [&word](const std::string& name) { return stands_for(word, name); };
+    if (std::none_of(names.begin(), names.end(), stands_here)) {
+      const auto others = elsewhere(stands_here);
+      if (!others.empty()) throw InputError(file, line, key, "unknown key" + did_you_mean(others));
+    }
+    throw InputError(file, line, key, unknown_word("key", word, names, "known here"));
   }
 
   bool is_known_table(const std::string& key) const {
@@ -331,8 +344,7 @@ void TomlReader::fail(const std::string& key, const std::string& message) const 
 
 void TomlReader::fail_word(const std::string& key, const std::string& text,
                            const std::vector<std::string>& allowed) const {
-  fail(key,
-       fmt::format("\"{}\" is none of {}{}", text, comma_separated(allowed), did_you_mean(text, allowed)));
+  fail(key, fmt::format("\"{}\" is none of {}{}", text, comma_separated(allowed), hint_for(text, allowed)));
 }
 
 }  // namespace paraplan

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "costmodel/input_error.h"
-#include "costmodel/io/suggestion.h"
+#include "costmodel/io/known_words.h"
 #include "costmodel/io/text.h"
 
 namespace paraplan {
@@ -20,9 +20,7 @@ void check_columns(const TsvTable& table, const std::vector<std::string>& known,
   std::vector<std::string> seen;
   for (const std::string& column : table.columns) {
     if (!contains(known, column)) {
-      const std::string hint = did_you_mean(column, known);
-      throw InputError(table.file, table.header_line, column,
-                       "unknown column" + (hint.empty() ? "; known: " + comma_separated(known) : hint));
+      throw InputError(table.file, table.header_line, column, unknown_word("column", column, known));
     }
     if (contains(seen, column))
       throw InputError(table.file, table.header_line, column, "this column comes twice");

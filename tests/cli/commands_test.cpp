@@ -122,9 +122,21 @@ TEST(Sweep, WritesARowPerCombination) {
   EXPECT_TRUE(contains(outcome.out, "nothing fits"));
 }
 
+TEST(Sweep, OneBadValueIsARowThatSaysWhy) {
+  const Outcome outcome = run_on_scenario("sweep", "--json --vary devices=4,12,8");
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Json points = Json::parse(outcome.out)["points"];
+  ASSERT_EQ(points.size(), 3U);
+  EXPECT_EQ(points[0]["fits"], true);
+  EXPECT_EQ(points[1]["fits"], false);
+  EXPECT_EQ(points[2]["fits"], true);
+  const Outcome alone = run_on_scenario("plan", "--devices 12");
+  EXPECT_EQ("paraplan: " + points[1]["reason"].get<std::string>() + "\n", alone.err);
+}
+
 TEST(Sweep, BadValuesLeaveNoFile) {
   const auto csv = scratch_file("bad.csv");
-  for (const char* vary : {"colour=red", "nodes=1,none", "nodes", "nodes=1 --vary devices=4",
+  for (const char* vary : {"colour=red", "nodes=0,none", "nodes", "nodes=1 --vary devices=4",
                            "hardware.device.memory_GiB=0", "network=carrier_pigeon"}) {
     const Outcome outcome = run_on_scenario("sweep", fmt::format("--vary {} --csv {}", vary, csv.string()));
     EXPECT_EQ(outcome.exit_code, 2) << vary;

@@ -123,6 +123,16 @@ TEST(Run, RefusesAPlanWhoseScenarioHasChanged) {
       << "names one digest: " << outcome.err;
 }
 
+TEST(Run, SaysThatTokensAreReadAsWiderOnes) {
+  const fs::path file = scenario(1), tokens = scratch_file("tokens.bin");
+  std::string bytes;
+  for (char token = 1; token < 60; ++token) bytes += {token, '\0', '\0', '\0'};
+  std::ofstream(tokens, std::ios::binary) << bytes;
+  const Outcome outcome = run_layout(file, "data=1", "--steps 1 --warmup 0 --data " + tokens.string());
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find(tokens.string() + " is read as uint32"), std::string::npos) << outcome.err;
+}
+
 TEST(Run, RefusesAnotherLayoutThanThePlans) {
   const fs::path file = scenario(2), plan = scratch_file("one_plan.toml");
   ASSERT_EQ(run_paraplan(fmt::format("plan '{}' --out '{}'", file.string(), plan.string())).exit_code, 0);

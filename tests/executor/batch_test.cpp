@@ -216,6 +216,37 @@ TEST_F(TokenFile, SixteenBitsHoldAVocabularyOf65536) {
   EXPECT_EQ(open(65536, 2)->sample(0, 0).tokens, (Tokens{65535, 1}));
 }
 
+TEST_F(TokenFile, WideTokensOfASmallVocabularyAreNoticed) {
+  write<uint32_t>({5, 6, 7, 8});
+  const auto source = open(100, 2);
+  EXPECT_EQ(source->sample(0, 0).tokens, (Tokens{5, 6}));
+  EXPECT_EQ(source->remark(), path_.string() +
+                                  " is read as uint32, because every second 16 bits are 0 or nearly so; the "
+                                  "vocabulary of 100 would fit in uint16");
+}
+
+TEST_F(TokenFile, WideTokensBeyondASmallVocabularyAreNoTextOfNarrowOnes) {
+  std::vector<uint32_t> tokens;
+  for (uint32_t i = 0; i < 100; ++i) tokens.push_back(i * 1000);
+  write(tokens);
+  EXPECT_EQ(error(65536, 2), text("token 66: is 66000; the model's vocabulary has 65536 tokens, 0 to 65535"));
+}
+
+TEST_F(TokenFile, NarrowTokensOfALargeVocabularyAreNoticed) {
+  write<uint16_t>({500, 600, 700, 800});
+  const auto source = open(100000, 2);
+  EXPECT_EQ(source->sample(0, 0).tokens, (Tokens{500, 600}));
+  EXPECT_EQ(source->remark(), path_.string() +
+                                  " is read as uint16, because as uint32 it has tokens beyond the vocabulary "
+                                  "of 100000");
+}
+
+TEST_F(TokenFile, UsualTokensNeedNoRemark) {
+  write<uint16_t>({0, 0, 0, 0, 0, 1});
+  EXPECT_EQ(open(100, 2)->sample(0, 1).tokens, (Tokens{0, 0}));
+  EXPECT_EQ(open(100, 2)->remark(), "");
+}
+
 TEST_F(TokenFile, TheHeaderIsSkippedAndSetsTheWidth) {
   write_header(20240801, 7, 3);
   write<uint32_t>({5, 6, 7});

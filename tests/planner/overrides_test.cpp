@@ -78,6 +78,24 @@ TEST(Overrides, SayWhatIsWrong) {
             std::string::npos);
 }
 
+TEST(Overrides, KeysOfOtherProgramsAreHints) {
+  const auto error = [](const std::string& key) {
+    return error_of(toy_scenario(), {{key, "2"}}).substr(0, 120);
+  };
+  EXPECT_EQ(error("gbs").find("command line: gbs: cannot be varied; did you mean \"global_batch\"?"), 0U);
+  EXPECT_EQ(error("tp").find("command line: tp: cannot be varied; \"tensor\" is part of a layout"), 0U);
+  EXPECT_EQ(error("num_experts").find("command line: num_experts: cannot be varied; not supported yet: "),
+            0U);
+}
+
+TEST(Overrides, AnUnknownKeyIsRefusedWithoutAValue) {
+  EXPECT_NO_THROW(refuse_unknown_override("nodes", "command line"));
+  EXPECT_NO_THROW(refuse_unknown_override("hardware", "command line"));
+  EXPECT_NO_THROW(refuse_unknown_override("hardware.device.memory_GiB", "command line"));
+  for (const char* key : {"node", "hardware.", "hardware.memory_GiB", "software.host", "cluster.nodes", ""})
+    EXPECT_THROW(refuse_unknown_override(key, "command line"), InputError) << key;
+}
+
 TEST(Overrides, AJobThatCannotBeIsAnError) {
   EXPECT_EQ(error_of(toy_scenario(), {{"devices_per_node", "5"}}),
             "command line: devices_per_node: must be at most 4, the devices of a node of hardware \"toy "

@@ -79,7 +79,7 @@ TEST(LayoutText, RefusesWhatIsNoSetting) {
 
 TEST(LayoutText, RefusesBrokenValues) {
   const std::string size = "must be an integer from 1 to 2^40";
-  for (const char* value : {"", "0", "-1", "1.5", "2x", " 2", "2 ", "0x2", "1e3", "99999999999999999999"}) {
+  for (const char* value : {"", "0", "-1", "1.5", "2x", "2 3", "0x2", "1e3", "99999999999999999999"}) {
     EXPECT_EQ(error_of(std::string("data=") + value),
               std::string("command line: data: \"") + value + "\" " + size);
   }
@@ -88,18 +88,54 @@ TEST(LayoutText, RefusesBrokenValues) {
   EXPECT_EQ(error_of("offload=all"),
             "command line: offload: \"all\" must be one of none, optimizer, optimizer+parameters");
   EXPECT_EQ(error_of("schedule=zb-h1"),
-            "command line: schedule: \"zb-h1\" must be one of gpipe, 1f1b, interleaved");
+            "command line: schedule: \"zb-h1\" must be one of gpipe, 1f1b, interleaved; not supported yet: "
+            "pipeline schedules of the zero-bubble and DualPipe kind");
   EXPECT_EQ(error_of("zero_stage=4"), "command line: zero_stage: \"4\" must be 0, 1, 2 or 3");
   EXPECT_EQ(error_of("sequence_parallel=yes"),
             "command line: sequence_parallel: \"yes\" must be on or off (or 1, 0, true, false)");
   EXPECT_EQ(error_of("expert=2"),
-            "command line: expert: \"2\" must be 1: expert parallelism is not modelled");
+            "command line: expert: \"2\" must be 1: expert parallelism is not supported yet");
   for (const char* value : {"tensor", "tensor-tensor-data-pipeline", "tensor-context-data-expert", ""}) {
     EXPECT_EQ(
         error_of(std::string("placement=") + value),
         std::string("command line: placement: \"") + value +
             "\" must be tensor, context, data and pipeline in some order, fastest first, joined by '-'");
   }
+}
+
+TEST(LayoutText, SpacesAroundNamesAndValuesDoNotMatter) {
+  EXPECT_EQ(to_string(parse_layout(" data=8, tensor = 2 ,\tmicro_batch= 4 ", "")),
+            to_string(parse_layout("data=8,tensor=2,micro_batch=4", "")));
+  EXPECT_EQ(
+      error_of("data=8 tensor=2"),
+      "command line: layout: \"data=8 tensor=2\" must be one NAME=VALUE; settings are separated by commas");
+}
+
+TEST(LayoutText, TakesTheNamesOfOtherPrograms) {
+  EXPECT_EQ(to_string(parse_layout("dp=2,tp=4,pp=2,cp=2,ep=1,vpp=2,mbs=3,ac=selective,sp=on,zero=1", "")),
+            "data=2,tensor=4,pipeline=2,micro_batch=3,context=2,virtual_stages=2,recompute=selective,"
+            "sequence_parallel=on,zero_stage=1,schedule=interleaved");
+  EXPECT_EQ(to_string(parse_layout("d=8,m=2,p=1,mb=4", "")), "data=8,tensor=2,pipeline=1,micro_batch=4");
+  EXPECT_EQ(parse_layout("Tensor-Model-Parallel-Size=2,micro_batch_size=5", "").tensor, 2);
+  EXPECT_EQ(error_of("tp=2,tensor=4"), "command line: tensor: given twice");
+}
+
+TEST(LayoutText, HintsAtWhatIsSaidOtherwise) {
+  const std::string fsdp = "fully sharded data parallelism is zero_stage=3";
+  EXPECT_EQ(error_of("fsdp=8"), "command line: fsdp: unknown setting; " + fsdp);
+  EXPECT_NE(error_of("data=8,fsdp").find("\"fsdp\" must be NAME=VALUE"), std::string::npos);
+  EXPECT_NE(error_of("data=8,fsdp").find(fsdp), std::string::npos);
+  EXPECT_EQ(error_of("zero=fsdp"), "command line: zero_stage: \"fsdp\" must be 0, 1, 2 or 3; " + fsdp);
+  EXPECT_NE(error_of("offload=cpu").find("; what goes to the CPU is said by optimizer or"),
+            std::string::npos);
+  EXPECT_EQ(error_of("hsdp=2").substr(0, 55), "command line: hsdp: not supported yet: hybrid sharding:");
+  EXPECT_EQ(error_of("batch_size=8"),
+            "command line: batch_size: unknown setting; did you mean \"micro_batch\"?");
+  EXPECT_EQ(error_of("seq_len=8"),
+            "command line: seq_len: unknown setting; \"seq_length\" belongs to [training] of a scenario");
+  EXPECT_EQ(error_of("recompute=Full"),
+            "command line: recompute: \"Full\" must be one of none, selective, full, layers; did you mean "
+            "\"full\"?");
 }
 
 TEST(LayoutText, RefusesContradictions) {

@@ -107,6 +107,11 @@ TEST_F(MeasuredRows, RefusesBrokenHeaders) {
             "rows.tsv: has a header line but no rows");
   EXPECT_EQ(error_of("id\tdata\ttensor\tpipline\n"),
             "rows.tsv:1: pipline: unknown column; did you mean \"pipeline\"?");
+  EXPECT_EQ(error_of("id\tdata\ttensor\tpp\n"), "rows.tsv:1: pp: unknown column; did you mean \"pipeline\"?");
+  EXPECT_EQ(error_of("id\tdata\ttensor\tpipeline\tnum_experts\n"),
+            "rows.tsv:1: num_experts: not supported yet: mixture of experts and expert parallelism");
+  EXPECT_EQ(error_of("id\tdata\ttensor\thidden_size\n"),
+            "rows.tsv:1: hidden_size: unknown column; \"hidden\" belongs to a model file");
   EXPECT_EQ(error_of("id\tdata\ttensor\tdata\n"), "rows.tsv:1: data: this column comes twice");
   EXPECT_EQ(error_of("id\tdata\ttensor\tpipeline\toutcome\n"),
             "rows.tsv:1: micro_batch: this column is missing");
@@ -146,7 +151,7 @@ TEST_F(MeasuredRows, RefusesBrokenCells) {
   EXPECT_EQ(row_error("\tsequence_parallel", "a\t8\t1\t1\t1\t1\t2"),
             "rows.tsv:2: sequence_parallel: \"2\" must be on or off (or 1, 0, true, false)");
   EXPECT_EQ(row_error("\texpert", "a\t8\t1\t1\t1\t1\t8"),
-            "rows.tsv:2: expert: \"8\" must be 1: expert parallelism is not modelled");
+            "rows.tsv:2: expert: \"8\" must be 1: expert parallelism is not supported yet");
   EXPECT_EQ(row_error("\trecompute_layers", "a\t8\t1\t1\t1\t1\t3"),
             "rows.tsv:2: recompute_layers: belongs to recompute=layers, recompute is none");
   EXPECT_EQ(row_error("\tmodel", "a\t8\t1\t1\t1\t1\tgtp"),

@@ -84,6 +84,30 @@ TEST_F(ModelFile, AMisspeltKeyIsUnknownBeforeAnotherIsMissing) {
             "m.toml:3: hiden: unknown key; did you mean \"hidden\"?");
 }
 
+TEST_F(ModelFile, NamesOfOtherProgramsAreHintsOnly) {
+  EXPECT_EQ(error_of(replaced(kGpt, "hidden", "hidden_size")),
+            "m.toml:3: hidden_size: unknown key; did you mean \"hidden\"?");
+  EXPECT_EQ(gpt_error("num_key_value_heads = 4\n"),
+            "m.toml:7: num_key_value_heads: unknown key; did you mean \"kv_heads\"?");
+  EXPECT_EQ(gpt_error("seq_len = 2048\n"),
+            "m.toml:7: seq_len: unknown key; \"seq_length\" belongs to [training] of a scenario");
+  EXPECT_EQ(gpt_error("rope_theta = 10000.0\n"),
+            "m.toml:7: rope_theta: unknown key; it changes neither time nor memory; leave it out");
+}
+
+TEST_F(ModelFile, WhatIsNotSupportedYetIsNotUnknown) {
+  EXPECT_EQ(gpt_error("head_dim = 128\n"),
+            "m.toml:7: head_dim: not supported yet: a width of the heads other than hidden / heads");
+  EXPECT_EQ(gpt_error("sliding_window = 4096\n"),
+            "m.toml:7: sliding_window: not supported yet: attention in a sliding window");
+  EXPECT_EQ(gpt_error("[moe]\nnum_experts = 8\n"),
+            "m.toml:7: moe: not supported yet: mixture of experts and expert parallelism");
+  EXPECT_EQ(
+      error_of(replaced(kGpt, "\"gpt\"", "\"mixtral\"")),
+      "m.toml:1: family: \"mixtral\" is none of gpt, bert, llama; not supported yet: mixture of experts "
+      "and expert parallelism");
+}
+
 TEST_F(ModelFile, RefusesWrongTypes) {
   EXPECT_EQ(error_of(replaced(kGpt, "= 24", "= 24.0")),
             "m.toml:2: layers: must be an integer from 1 to 2^40, is a number with a fraction");

@@ -155,12 +155,22 @@ TEST_F(ScenarioFile, RefusesKeysAndValuesOfTheWrongKind) {
             "jobs/a.toml:6: cluster.node: unknown key; did you mean \"nodes\"?");
   EXPECT_EQ(error_of("software = \"megatron\"\n", "software = \"megatron\"\nseq_length = 5\n"),
             "jobs/a.toml:5: seq_length: unknown key; it belongs to training.seq_length");
+  EXPECT_EQ(error_of("nodes = 4", "num_nodes = 4"),
+            "jobs/a.toml:6: cluster.num_nodes: unknown key; did you mean \"nodes\"?");
+  EXPECT_EQ(error_of("precision", "micro_batch_size"),
+            "jobs/a.toml:11: training.micro_batch_size: unknown key; did you mean \"search.micro_batch\"?");
+  EXPECT_EQ(error_of(scenario_text() + "[search]\ntp = [1, 2]\n"),
+            "jobs/a.toml:13: search.tp: unknown key; did you mean \"tensor\"?");
+  EXPECT_EQ(error_of(scenario_text() + "[search]\nep = [1, 2]\n"),
+            "jobs/a.toml:13: search.ep: not supported yet: mixture of experts and expert parallelism");
   EXPECT_EQ(error_of("nodes = 4\n", ""),
             "jobs/a.toml:5: cluster.nodes: missing; must be an integer from 1 to 2^40");
   EXPECT_EQ(error_of("nodes = 4", "nodes = 4.5"),
             "jobs/a.toml:6: cluster.nodes: must be an integer from 1 to 2^40, is a number with a fraction");
-  EXPECT_EQ(error_of("\"fp16\"", "\"fp8\""),
-            "jobs/a.toml:11: training.precision: \"fp8\" is none of fp16, bf16, fp32, fp64");
+  EXPECT_EQ(
+      error_of("\"fp16\"", "\"fp8\""),
+      "jobs/a.toml:11: training.precision: \"fp8\" is none of fp16, bf16, fp32, fp64; not supported yet: "
+      "8-bit and 4-bit floating point");
   EXPECT_EQ(error_of(scenario_text() + "[search]\nrecompute = \"full\"\n"),
             "jobs/a.toml:13: search.recompute: must be a list of at least one value, like [\"a string\"]; "
             "leave the "

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace paraplan {
+
+// Checks of options' values; their messages say what would be right and what is there.
+CLI::Validator whole_number(int64_t min, int64_t max);
+CLI::Validator number_above_zero();
+CLI::Validator one_of(std::vector<std::string> words);
+
+}  // namespace paraplan

@@ -1,0 +1,148 @@
+#include "costmodel/io/file_kind.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <fstream>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "costmodel/input_error.h"
+#include "costmodel/io/text.h"
+
+namespace paraplan {
+namespace {
+
+constexpr std::streamsize kBeginning = 64 * 1024;  // bytes that are looked at; a run has long lists behind
+constexpr std::ptrdiff_t kLeastNames = 2;          // one name may be a coincidence
+
+struct KindNames {
+  FileKind kind;
+  const char* name;
+  const char* noun;                // with its article
+  const char* way;                 // where such a file belongs, empty when every user knows
+  std::vector<std::string> names;  // keys of the root, or columns
+};
+
+const std::vector<KindNames>& kinds() {
+  using enum FileKind;
+  static const std::vector<KindNames> all = {
+      {scenario,
+       "scenario",
+       "a scenario",
+       "",
+       {"model", "hardware", "network", "software", "measured", "cluster", "training", "search"}},
+      {model,
+       "model",
+       "a model",
+       "a scenario names it as its model",
+       {"family", "layers", "hidden", "heads", "kv_heads", "ffn", "vocab", "max_positions"}},
+      {hardware_profile,
+       "hardware profile",
+       "a hardware profile",
+       "a scenario names it as its hardware",
+       {"device", "host", "node", "measured_on", "gemm_samples", "op_samples", "collective_samples"}},
+      {network_profile,
+       "network profile",
+       "a network profile",
+       "a scenario names it as its network",
+       {"nics_per_node", "nic_GBps", "collective_efficiency", "point_to_point_efficiency", "latency_us",
+        "hop_us", "straggler"}},
+      {software_profile,
+       "software profile",
+       "a software profile",
+       "a scenario names it as its software",
+       {"stage_balance", "fusion", "host", "state", "optimizer", "communication", "memory"}},
+      {plan,
+       "plan",
+       "a plan",
+       "`run` and `compare` take it",
+       {"scenario", "scenario_file", "digest", "cluster", "layout", "prediction", "breakdown_s",
+        "memory_bytes"}},
+      {run,
+       "run",
+       "a run",
+       "`compare PLAN RUN` takes it",
+       {"scenario", "scenario_file", "digest", "device", "transport", "machine", "date", "warmup_steps",
+        "complete", "iteration_time_s", "steps"}},
+      {measured_rows,
+       "measured rows",
+       "a table of measured rows",
+       "a scenario names it as measured, or `--measured` does",
+       {"id", "data", "tensor", "pipeline", "micro_batch", "global_batch", "iteration_time_s",
+        "samples_per_s", "tokens_per_s_per_device", "peak_memory_mib", "outcome"}},
+  };
+  return all;
+}
+
+const KindNames& entry_of(FileKind kind) {
+  return *std::ranges::find(kinds(), kind, &KindNames::kind);
+}
+
+std::string beginning_of(const std::filesystem::path& path) {
+  std::error_code ignored;  // what cannot be looked at is of no kind
+  if (!std::filesystem::is_regular_file(path, ignored)) return "";
+  std::ifstream stream(path, std::ios::binary);
+  std::string text(static_cast<size_t>(kBeginning), '\0');
+  stream.read(text.data(), kBeginning);
+  text.resize(static_cast<size_t>(stream.gcount()));
+  return text;
+}
+
+// "cluster" of "cluster.nodes = 4" and of "[cluster]"; empty for a line that names nothing.
+std::string first_name(std::string_view line) {
+  const size_t begin = line.find_first_not_of(" \t[");
+  if (begin == std::string_view::npos) return "";
+  constexpr const char* kNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  return std::string(line.substr(begin, line.find_first_not_of(kNameCharacters, begin) - begin));
+}
+
+// Keys of a TOML file's root, and the cells of a table's header line. Line by line, because a file that
+// breaks TOML's syntax is of its kind all the same.
+std::set<std::string> names_in(const std::string& text) {
+  std::set<std::string> names;
+  bool in_table = false;
+  for (std::string_view line : split(text, '\n')) {
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (names.empty() && line.find('\t') != std::string_view::npos) {
+      for (const std::string& cell : split(line, '\t')) names.insert(cell);
+    }
+    const bool header = line.starts_with('[');
+    in_table = in_table || header;
+    const std::string name = header || !in_table ? first_name(line) : "";
+    if (!name.empty()) names.insert(name);
+  }
+  return names;
+}
+
+}  // namespace
+
+const char* to_string(FileKind kind) {
+  return entry_of(kind).name;
+}
+
+std::optional<FileKind> file_kind(const std::filesystem::path& path) {
+  const std::set<std::string> names = names_in(beginning_of(path));
+  const auto found = [&names](const KindNames& kind) {
+    return std::ranges::count_if(kind.names, [&names](const auto& name) { return names.contains(name); });
+  };
+  const auto best = std::ranges::max_element(kinds(), {}, found);
+  if (found(*best) < kLeastNames) return std::nullopt;
+  return best->kind;
+}
+
+void refuse_other_kind(const std::filesystem::path& path, std::initializer_list<FileKind> wanted) {
+  const std::optional<FileKind> kind = file_kind(path);
+  if (!kind || std::ranges::find(wanted, *kind) != wanted.end()) return;
+  const KindNames& found = entry_of(*kind);
+  const std::string way = *found.way == '\0' ? "" : fmt::format(" ({})", found.way);
+  std::vector<std::string> nouns;
+  for (const FileKind other : wanted) nouns.emplace_back(entry_of(other).noun);
+  throw InputError(path.string(), 0, "",
+                   fmt::format("is {}{}; {} is needed here", found.noun, way, fmt::join(nouns, " or ")));
+}
+
+}  // namespace paraplan
