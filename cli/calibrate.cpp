@@ -89,16 +89,18 @@ int run_calibrate(const CalibrateOptions& options) {
   const Calibration calibration = calibrate(parts, fit);
   bar.clear();
 
-  if (calibration.converged && !options.out.empty()) write_profiles(calibration.profiles, options.out);
+  const bool better = calibration.failure.empty();
+  if (better && !options.out.empty()) write_profiles(calibration.profiles, options.out);
   fmt::print("{}", options.json ? calibration_json(calibration) : calibration_report(calibration));
-  return calibration.converged ? kDone : kCouldNot;
+  return better ? kDone : kCouldNot;
 }
 
 void add_fit_options(CLI::App* command, CalibrateOptions& options) {
   command
-      ->add_option(
-          "--fit", options.fit.fit,
-          "Constants to fit: software.host.launch_us, or of one profile: software.NAME:host.launch_us")
+      ->add_option("--fit", options.fit.fit,
+                   "Constants to fit: software.host.launch_us, or of one profile: "
+                   "software.NAME:host.launch_us; without it "
+                   "those of the software profiles that the rows determine")
       ->delimiter(',')
       ->type_name("KEY");
   command->add_option("--same", options.same, "The first profile's constants follow those of the second")
@@ -115,7 +117,10 @@ void add_fit_options(CLI::App* command, CalibrateOptions& options) {
   command->add_option("--row-error", options.fit.row_error, "Expected relative error of a fitted row")
       ->check(number_above_zero())
       ->capture_default_str();
-  command->add_flag("--robust", options.fit.robust, "Let rows that are far off pull less");
+  command->add_flag(
+      "--robust,!--no-robust", options.fit.robust,
+      "Leave out rows that are off like a mistake, and let others that are far off pull less; the "
+      "default");
   command->add_flag("!--no-leave-one-out", options.fit.leave_one_out, "Do not fit again without each row");
 }
 

@@ -6,109 +6,36 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <memory>
+#include <optional>
+#include <set>
 #include <thread>
 
 #include "costmodel/input_error.h"
-#include "costmodel/io/suggestion.h"
-#include "costmodel/io/text.h"
+#include "costmodel/io/profile_fields.h"
+#include "planner/calibrated_profiles.h"
+#include "planner/constant_choice.h"
+#include "planner/constant_fit.h"
 #include "planner/least_squares.h"
+#include "planner/median.h"
+#include "planner/outliers.h"
 #include "planner/row_model.h"
+#include "planner/table.h"
 
 namespace paraplan {
 namespace {
 
-// Constants of a range that reaches down to 0 are kept above this fraction of their start: their logarithm is
-// fitted.
-constexpr double kSmallestFactor = 1e-4;
-constexpr double kHuberRowErrors = 2;
+constexpr size_t kEnoughToLeaveOut = 3;
+constexpr double kSuspectFactor = 5;  // between all rows and their predictions
+constexpr int kErrorDigits = 2;
 constexpr double kNotFitted = std::numeric_limits<double>::quiet_NaN();
 
-// Digits of a fitted constant and of its error: no more than the fit can tell.
-constexpr int kDigits = 5;
-constexpr int kErrorDigits = 2;
+using Parts = std::vector<CalibrationPart>;
 
-double rounded(double value, int digits) {
-  return parse_number(fmt::format("{:.{}g}", value, digits)).value_or(value);
-}
-
-std::vector<double> values_of(const std::vector<double>& logarithms) {
-  std::vector<double> values;
-  for (const double x : logarithms) values.push_back(std::exp(x));
-  return values;
-}
-
-// The problem over the logarithms of the constants, and the things it refers to.
-class Calibrator {
- public:
-  Calibrator(const RowModel& model, const std::vector<FitTarget>& targets, const CalibrationOptions& options)
-      : model_(model), targets_(targets), row_error_(options.row_error) {
-    for (const FitTarget& target : targets) {
-      start_.push_back(std::log(target.start));
-      problem_.lower.push_back(std::log(std::max(target.range.min, target.start * kSmallestFactor)));
-      problem_.upper.push_back(std::log(target.range.max));
-    }
-    problem_.prior = start_;
-    problem_.prior_sigma.assign(targets.size(), options.prior);
-    if (options.robust) problem_.huber = kHuberRowErrors;
-    problem_.residuals = [this](const std::vector<double>& x, std::optional<size_t> only) {
-      return residuals(x, only);
-    };
-  }
-  Calibrator(const Calibrator&) = delete;
-  Calibrator& operator=(const Calibrator&) = delete;
-
-  LeastSquaresResult solve(int threads) const {
-    return least_squares(problem_, start_, {.threads = threads});
-  }
-
-  // What the constants fitted to all rows but `left_out` predict, from the fit to all rows `full` on.
-  std::vector<double> predict_without(const std::vector<size_t>& left_out,
-                                      const LeastSquaresResult& full) const {
-    LeastSquaresProblem problem = problem_;
-    problem.weights.assign(model_.observations().size(), 1);
-    for (const size_t i : left_out) problem.weights[i] = 0;
-    const LeastSquaresResult result =
-        least_squares(problem, full.x, {.max_iterations = 20, .tolerance = 1e-4}, &full.at_x);
-    return model_.predict(targets_, values_of(result.x));
-  }
-
-  bool at_bound(size_t constant, double x) const {
-    return x <= problem_.lower[constant] || x >= problem_.upper[constant];
-  }
-
- private:
-  std::vector<double> residuals(const std::vector<double>& x, std::optional<size_t> only) const {
-    std::vector<double> result = model_.predict(targets_, values_of(x), only);
-    for (size_t i = 0; i < result.size(); ++i)
-      result[i] = std::log(result[i] / model_.observations()[i].measured) / row_error_;
-    return result;
-  }
-
-  const RowModel& model_;
-  const std::vector<FitTarget>& targets_;
-  double row_error_;
-  std::vector<double> start_;
-  LeastSquaresProblem problem_;
-};
-
-void check_enough(const RowModel& model, const std::vector<FitTarget>& targets,
-                  const CalibrationOptions& options) {
-  const size_t rows = model.observations().size();
-  const char* what = options.time ? (options.memory ? "an iteration time, a throughput or a peak memory"
-                                                    : "an iteration time or a throughput")
-                                  : "a peak memory";
-  if (rows == 0) {
-    throw InputError("measured rows", 0, "", fmt::format("no row has {} and a possible layout", what));
-  }
-  if (rows < targets.size()) {
-    throw InputError("command line", 0, "--fit",
-                     fmt::format("names {} constants, but there are only {} measured values to fit them to",
-                                 targets.size(), rows));
-  }
-}
-
-std::vector<CalibratedRow> rows_of(const std::vector<CalibrationPart>& parts, const RowModel& model,
-                                   const std::vector<double>& before, const std::vector<double>& after) {
+// Predicted with the profiles as they are, and with the targets at `values`.
+std::vector<CalibratedRow> rows_of(const Parts& parts, const RowModel& model,
+                                   const std::vector<FitTarget>& targets, const std::vector<double>& values) {
+  const std::vector<double> before = model.predict({}, {}), after = model.predict(targets, values);
   std::vector<CalibratedRow> rows;
   for (size_t i = 0; i < before.size(); ++i) {
     const Observation& o = model.observations()[i];
@@ -119,131 +46,272 @@ std::vector<CalibratedRow> rows_of(const std::vector<CalibrationPart>& parts, co
   return rows;
 }
 
-// Observations by row: the quantities of one row are left out together.
-std::vector<std::vector<size_t>> by_row(const std::vector<Observation>& observations) {
-  std::vector<std::vector<size_t>> rows;
-  for (size_t i = 0; i < observations.size(); ++i) {
-    const bool same = i > 0 && observations[i].part == observations[i - 1].part &&
-                      observations[i].row == observations[i - 1].row;
-    if (!same) rows.emplace_back();
-    rows.back().push_back(i);
+// Mean absolute relative errors of some rows.
+struct MeanErrors {
+  double values = 0;
+  double before = 0, after = 0, left_out = 0;
+
+  void add(const CalibratedRow& row) {
+    const auto error = [&row](double predicted) { return std::abs(predicted / row.measured - 1); };
+    values += 1;
+    before += (error(row.before) - before) / values;
+    after += (error(row.after) - after) / values;
+    left_out += (error(row.left_out) - left_out) / values;
   }
-  return rows;
-}
+};
 
-void leave_one_out(const Calibrator& fit, const RowModel& model, const LeastSquaresResult& full,
-                   const CalibrationOptions& options, int threads, std::vector<CalibratedRow>& rows) {
-  const std::vector<std::vector<size_t>> groups = by_row(model.observations());
-  const std::thread::id caller = std::this_thread::get_id();
-  std::atomic<int64_t> done{0};
-  parallel_for(static_cast<int>(groups.size()), threads, [&](int g) {
-    const std::vector<size_t>& left_out = groups[static_cast<size_t>(g)];
-    const std::vector<double> predicted = fit.predict_without(left_out, full);
-    for (const size_t i : left_out) rows[i].left_out = predicted[i];
-    ++done;
-    if (options.progress && std::this_thread::get_id() == caller)
-      options.progress(done, static_cast<int64_t>(groups.size()));
-  });
-}
-
-// What is known of the rows whose scenarios hold the constant.
-CalibrationRecord record_of(const FitTarget& target, const std::vector<CalibrationPart>& parts,
-                            const RowModel& model, const std::vector<CalibratedRow>& rows) {
-  CalibrationRecord record;
-  double values = 0, sum = 0, sum_left_out = 0;
-  for (const std::vector<size_t>& row : by_row(model.observations())) {
-    const CalibrationPart& part = parts[model.observations()[row.front()].part];
-    if (!uses(part.scenario, target)) continue;
-    ++record.rows;
-    if (std::ranges::find(record.tables, part.table) == record.tables.end())
-      record.tables.push_back(part.table);
-    for (const size_t i : row) {
-      values += 1;
-      sum += std::abs(rows[i].after / rows[i].measured - 1);
-      sum_left_out += std::abs(rows[i].left_out / rows[i].measured - 1);
-    }
-  }
-  if (values == 0) return record;
-  record.mean_abs_error = rounded(sum / values, kErrorDigits);
-  if (!std::isnan(sum_left_out)) record.leave_one_out_error = rounded(sum_left_out / values, kErrorDigits);
-  return record;
-}
-
-// The constant as it is written to the profiles.
-Constant written(const CalibratedConstant& c) {
-  const double error = rounded(c.fitted * c.relative_standard_error, kErrorDigits);
-  std::string source =
-      fmt::format("paraplan calibrate: {} rows of {}", c.record.rows, comma_separated(c.record.tables));
-  if (!c.determined()) source += "; the rows do not determine it";
-  const double written_error = error <= c.target.range.max ? c.target.unit.to_si(error) : 0;
-  return {c.target.unit.to_si(c.fitted), Provenance::fitted, source, written_error};
-}
-
-void set_fitted(ProfileSet& profiles, const std::vector<CalibratedConstant>& constants) {
-  for (const CalibratedConstant& c : constants) {
-    if (!c.used) continue;
-    for (const std::string& name : c.target.profiles) {
-      const ProfileFields fields = profiles.fields(c.target.kind, name);
-      *std::ranges::find(fields.constants, c.target.key, &ConstantField::key)->constant = written(c);
-      profiles.calibration(c.target.kind, name) = c.record;
-    }
-  }
-}
-
-void keep_changed(ProfileSet& profiles, const std::vector<CalibratedConstant>& constants) {
-  const auto unchanged = [&constants](ProfileKind kind) {
-    return [&constants, kind](const auto& entry) {
-      return std::ranges::none_of(constants, [&](const CalibratedConstant& c) {
-        return c.used && c.target.kind == kind &&
-               std::ranges::find(c.target.profiles, entry.first) != c.target.profiles.end();
-      });
-    };
+// Why rows with these errors are better predicted without their constants; empty: they are not.
+std::string why_worse(const MeanErrors& errors) {
+  const auto text = [&errors](const char* what, double now) {
+    return fmt::format("{} predicted worse: off by {:.2f} %, {:.2f} % before", what, 100 * now,
+                       100 * errors.before);
   };
-  std::erase_if(profiles.hardware, unchanged(ProfileKind::hardware));
-  std::erase_if(profiles.networks, unchanged(ProfileKind::network));
-  std::erase_if(profiles.software, unchanged(ProfileKind::software));
+  if (errors.after > errors.before) return text("the rows are", errors.after);
+  if (errors.left_out > errors.before) return text("rows left out of the fit are", errors.left_out);
+  return "";
 }
 
-std::vector<CalibratedConstant> fitted_constants(const std::vector<FitTarget>& targets, const Calibrator& fit,
-                                                 const LeastSquaresResult& solved) {
-  std::vector<CalibratedConstant> constants;
-  for (size_t j = 0; j < targets.size(); ++j) {
-    const bool used = std::ranges::any_of(solved.at_x.columns[j], [](double slope) { return slope != 0; });
-    constants.push_back({.target = targets[j],
-                         .fitted = used ? rounded(std::exp(solved.x[j]), kDigits) : targets[j].start,
-                         .relative_standard_error = solved.standard_error[j],
-                         .used = used,
-                         .at_bound = used && fit.at_bound(j, solved.x[j])});
+class Calibrator {
+ public:
+  Calibrator(const Parts& parts, const CalibrationOptions& options)
+      : options_(options), threads_(options.threads), rows_(parts), outliers_(parts) {
+    if (threads_ <= 0) threads_ = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+    for (CalibrationPart& part : outliers_) part.rows.clear();
+    for (const CalibrationPart& part : parts) profiles_.add(part.scenario);
+    candidates_ = fit_targets(profiles_, options.fit, options.same);
   }
-  return constants;
-}
+
+  Calibration run() {
+    fit_rows();
+    while (options_.robust && set_outliers_aside()) fit_rows();
+    for (bool better = false; !better;) {
+      compare();
+      if (take_back_worst()) continue;
+      leave_rows_out();
+      better = !take_back_worst();
+    }
+    return result();
+  }
+
+ private:
+  bool named() const { return !options_.fit.empty(); }
+  size_t row_count() const { return model_->rows().size(); }
+
+  void fit_rows() {
+    fit_.reset();
+    model_.emplace(rows_, options_.time, options_.memory);
+    check_enough();
+    choice_ = (named() ? with_effect : choose_constants)(*model_, candidates_, options_.row_error, threads_);
+    fit();
+  }
+
+  void fit() { fit_ = std::make_unique<ConstantFit>(*model_, choice_.chosen, options_, threads_); }
+
+  void check_enough() const {
+    const size_t rows = model_->observations().size();
+    const char* what = options_.time ? (options_.memory ? "an iteration time, a throughput or a peak memory"
+                                                        : "an iteration time or a throughput")
+                                     : "a peak memory";
+    const auto has_rows = [](const CalibrationPart& part) { return !part.rows.empty(); };
+    if (rows == 0 && std::ranges::any_of(outliers_, has_rows)) return;
+    if (rows == 0) {
+      throw InputError("measured rows", 0, "", fmt::format("no row has {} and a possible layout", what));
+    }
+    if (named() && rows < candidates_.size()) {
+      throw InputError("command line", 0, "--fit",
+                       fmt::format("names {} constants, but there are only {} measured values to fit them to",
+                                   candidates_.size(), rows));
+    }
+  }
+
+  // Moves the worst outliers from the fitted rows to the others; false when there is none.
+  bool set_outliers_aside() {
+    const std::vector<double> unseen = fit_->unseen_log_ratios(), before = model_->predict({}, {});
+    std::vector<Deviation> deviations;
+    for (size_t i = 0; i < unseen.size(); ++i) {
+      const Observation& o = model_->observations()[i];
+      deviations.push_back({.group = o.part * std::size(kQuantities) + static_cast<size_t>(o.quantity),
+                            .before = std::log(before[i] / o.measured),
+                            .unseen = unseen[i]});
+    }
+    std::set<std::pair<size_t, size_t>> found;  // part and row
+    for (const size_t i : worst_outliers(deviations))
+      found.emplace(model_->observations()[i].part, model_->observations()[i].row);
+    for (auto place = found.rbegin(); place != found.rend(); ++place) {
+      std::vector<MeasuredRow>& rows = rows_[place->first].rows;
+      const auto row = rows.begin() + static_cast<std::ptrdiff_t>(place->second);
+      outliers_[place->first].rows.push_back(*row);
+      rows.erase(row);
+    }
+    return !found.empty();
+  }
+
+  void compare() { compared_ = rows_of(rows_, *model_, fit_->targets(), fit_->values()); }
+
+  void leave_rows_out() {
+    const std::vector<std::vector<size_t>> groups = model_->rows();
+    if (!options_.leave_one_out || choice_.chosen.empty() || groups.size() < kEnoughToLeaveOut) return;
+    const std::thread::id caller = std::this_thread::get_id();
+    std::atomic<int64_t> done{0};
+    parallel_for(static_cast<int>(groups.size()), threads_, [&](int g) {
+      const std::vector<size_t>& left_out = groups[static_cast<size_t>(g)];
+      const std::vector<double> predicted = fit_->predict_without(left_out);
+      for (const size_t i : left_out) compared_[i].left_out = predicted[i];
+      ++done;
+      if (options_.progress && std::this_thread::get_id() == caller)
+        options_.progress(done, static_cast<int64_t>(groups.size()));
+    });
+  }
+
+  MeanErrors errors_of(const FitTarget& target, Quantity quantity) const {
+    MeanErrors errors;
+    for (size_t i = 0; i < compared_.size(); ++i) {
+      if (compared_[i].quantity == quantity && model_->depends(model_->observations()[i], target))
+        errors.add(compared_[i]);
+    }
+    return errors;
+  }
+
+  std::string why_taken_back(size_t constant) const {
+    bool better = false;
+    for (const Quantity quantity : kQuantities) {
+      const MeanErrors errors = errors_of(choice_.chosen[constant], quantity);
+      if (std::string reason = why_worse(errors); !reason.empty()) return reason;
+      better = better || errors.after < errors.before;
+    }
+    if (!better) return "the rows are predicted no better";
+    const CalibratedConstant fitted = constant_of(constant);
+    if (!named() && !fitted.determined() && row_count() >= kEnoughToLeaveOut)
+      return fmt::format("the rows do not determine it: {:.2g}, give or take {:.2g}", fitted.fitted,
+                         fitted.standard_error);
+    return "";
+  }
+
+  // Of the constants that make predictions no better, fits without the one that the rows determine least;
+  // false when there is none.
+  bool take_back_worst() {
+    std::optional<size_t> worst;
+    for (size_t j = 0; j < choice_.chosen.size(); ++j) {
+      const auto error = [this](size_t k) { return constant_of(k).relative_standard_error(); };
+      if (!why_taken_back(j).empty() && (!worst || error(j) >= error(*worst))) worst = j;
+    }
+    if (!worst) return false;
+    choice_.unfitted.insert(choice_.unfitted.begin(), {choice_.chosen[*worst], why_taken_back(*worst)});
+    choice_.chosen.erase(choice_.chosen.begin() + static_cast<std::ptrdiff_t>(*worst));
+    fit();
+    taken_back_ = true;
+    return true;
+  }
+
+  CalibratedConstant constant_of(size_t j) const {
+    return {.target = fit_->targets()[j],
+            .fitted = fit_->values()[j],
+            .standard_error = fit_->standard_errors()[j],
+            .at_bound = fit_->at_bound(j)};
+  }
+
+  // What is known of the rows whose scenarios hold the constant.
+  CalibrationRecord record_of(const FitTarget& target) const {
+    CalibrationRecord record;
+    MeanErrors errors;
+    for (const std::vector<size_t>& row : model_->rows()) {
+      const Observation& first = model_->observations()[row.front()];
+      if (!model_->depends(first, target)) continue;
+      ++record.rows;
+      const std::string& table = rows_[first.part].table;
+      if (std::ranges::find(record.tables, table) == record.tables.end()) record.tables.push_back(table);
+      for (const size_t i : row) errors.add(compared_[i]);
+    }
+    record.mean_abs_error = rounded(errors.after, kErrorDigits);
+    if (!std::isnan(errors.left_out)) record.leave_one_out_error = rounded(errors.left_out, kErrorDigits);
+    return record;
+  }
+
+  std::string failure() const {
+    if (compared_.empty()) return "no row is near its prediction";
+    if (choice_.chosen.empty() && taken_back_)
+      return "no constant makes the predictions of these rows better";
+    if (choice_.chosen.empty()) return "these rows determine no constant";
+    if (!fit_->result().converged)
+      return fmt::format("not converged after {} iterations", fit_->result().iterations);
+    return "";
+  }
+
+  // A guess of the hardware or network profiles that moves these rows more than any other.
+  std::optional<FitTarget> other_constant() {
+    HardwareProfile hardware;
+    Network network;
+    std::vector<std::string> keys;
+    for (const std::string& key : constant_keys(profile_fields(hardware))) keys.push_back("hardware." + key);
+    for (const std::string& key : constant_keys(profile_fields(network))) keys.push_back("network." + key);
+    if (profiles_.networks.empty()) std::erase_if(keys, [](const auto& key) { return key[0] == 'n'; });
+    std::vector<FitTarget> targets = fit_targets(profiles_, keys, options_.same);
+    std::erase_if(targets, [](const FitTarget& target) { return target.start == 0; });
+    const ConstantChoice choice = choose_constants(*model_, targets, options_.row_error, threads_);
+    return choice.chosen.empty() ? std::nullopt : std::optional(choice.chosen.front());
+  }
+
+  std::vector<std::string> notes() {
+    const size_t rows = row_count();
+    std::vector<std::string> notes;
+    if (rows > 0 && rows < kEnoughToLeaveOut) {
+      notes.push_back(fmt::format("{} {}: too few to check a fit by leaving one out{}", rows,
+                                  rows == 1 ? "row" : "rows",
+                                  named() ? "" : ", so at most one constant is fitted"));
+    }
+    std::vector<double> factors;
+    for (const CalibratedRow& row : compared_) factors.push_back(row.measured / row.before);
+    const double factor = factors.empty() ? 1 : median(factors);
+    if (std::abs(std::log(factor)) > std::log(kSuspectFactor))
+      notes.push_back(
+          fmt::format("measured is {:.3g} times predicted (median): are the units right?", factor));
+    MeanErrors errors;
+    for (const CalibratedRow& row : compared_) errors.add(row);
+    if (named() || errors.after <= options_.row_error) return notes;
+    if (const auto other = other_constant()) {
+      notes.push_back(fmt::format(
+          "much is left: these rows depend on {} too, which is fitted when it is named: --fit \"{}\"",
+          other->key, other->name()));
+    }
+    return notes;
+  }
+
+  Calibration result() {
+    Calibration result;
+    for (size_t j = 0; j < choice_.chosen.size(); ++j) {
+      result.constants.push_back(constant_of(j));
+      result.constants.back().record = record_of(choice_.chosen[j]);
+    }
+    result.unfitted = choice_.unfitted;
+    result.rows = compared_;
+    const RowModel outliers(outliers_, options_.time, options_.memory);
+    result.outliers = rows_of(outliers_, outliers, fit_->targets(), fit_->values());
+    result.excluded = model_->excluded();
+    result.notes = notes();
+    result.failure = failure();
+    result.iterations = fit_->result().iterations;
+    result.converged = fit_->result().converged;
+    result.profiles = profiles_;
+    keep_fitted(result.profiles, result.constants);
+    return result;
+  }
+
+  const CalibrationOptions& options_;
+  int threads_;
+  Parts rows_, outliers_;  // the same scenarios; each row is in one of them
+  ProfileSet profiles_;
+  std::vector<FitTarget> candidates_;
+  std::optional<RowModel> model_;  // of rows_
+  ConstantChoice choice_;
+  std::unique_ptr<ConstantFit> fit_;  // of choice_.chosen
+  std::vector<CalibratedRow> compared_;
+  bool taken_back_ = false;
+};
 
 }  // namespace
 
 Calibration calibrate(const std::vector<CalibrationPart>& parts, const CalibrationOptions& options) {
-  Calibration result;
-  for (const CalibrationPart& part : parts) result.profiles.add(part.scenario);
-  const std::vector<FitTarget> targets = fit_targets(result.profiles, options.fit, options.same);
-  const RowModel model(parts, options.time, options.memory);
-  check_enough(model, targets, options);
-  const int hardware = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
-  const int threads = options.threads > 0 ? options.threads : hardware;
-
-  const Calibrator fit(model, targets, options);
-  const LeastSquaresResult solved = fit.solve(threads);
-  result.excluded = model.excluded();
-  result.iterations = solved.iterations;
-  result.converged = solved.converged;
-  result.constants = fitted_constants(targets, fit, solved);
-  std::vector<double> values;
-  for (const CalibratedConstant& constant : result.constants) values.push_back(constant.fitted);
-  result.rows = rows_of(parts, model, model.predict({}, {}), model.predict(targets, values));
-  if (options.leave_one_out) leave_one_out(fit, model, solved, options, threads, result.rows);
-  for (CalibratedConstant& constant : result.constants)
-    constant.record = record_of(constant.target, parts, model, result.rows);
-  set_fitted(result.profiles, result.constants);
-  keep_changed(result.profiles, result.constants);
-  return result;
+  return Calibrator(parts, options).run();
 }
 
 }  // namespace paraplan

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -19,7 +20,8 @@ struct CalibrationPart {
 };
 
 struct CalibrationOptions {
-  std::vector<std::string> fit = {};  // as for fit_targets
+  // As for fit_targets. Empty: of all constants of the software profiles those that the rows can determine.
+  std::vector<std::string> fit = {};
   std::vector<SameProfile> same = {};
   bool time = true;     // fit iteration times
   bool memory = false;  // fit peak memory
@@ -27,7 +29,9 @@ struct CalibrationOptions {
   // e^row_error. The first keeps constants that the rows do not determine where their source put them.
   double prior = 1;
   double row_error = 0.05;
-  bool robust = false;        // errors beyond twice row_error count linearly (Huber's loss)
+  // Rows that are off like a mistake are left out (worst_outliers); errors beyond twice row_error count
+  // linearly (Huber's loss).
+  bool robust = true;
   bool leave_one_out = true;  // fit again without each row
   int threads = 0;            // 0: one per hardware thread; the result does not depend on it
   // Of the fits without each row; called on the caller's thread.
@@ -36,13 +40,15 @@ struct CalibrationOptions {
 
 struct CalibratedConstant {
   FitTarget target;
-  double fitted = 0;                   // in the key's unit, rounded as it is written
-  double relative_standard_error = 0;  // from the rows alone, without the prior; infinite: not determined
-  bool used = false;                   // false: no row depends on it; keeps its start and its source
+  double fitted = 0;  // in the key's unit, rounded as it is written
+  double standard_error =
+      0;  // in the key's unit, from the rows alone, without the prior; infinite: not determined
   bool at_bound = false;
   CalibrationRecord record = {};  // of the rows whose scenarios hold the constant
 
-  bool determined() const { return relative_standard_error <= kDetermined; }
+  // Of the larger of fitted and start: of a constant that falls to nothing, the start says what little is.
+  double relative_standard_error() const { return standard_error / std::max(fitted, target.start); }
+  bool determined() const { return relative_standard_error() <= kDetermined; }
   static constexpr double kDetermined = 0.5;
 };
 
@@ -53,7 +59,13 @@ struct CalibratedRow {
   double measured = 0;
   double before = 0;    // predicted with the profiles as they were
   double after = 0;     // with the fitted constants
-  double left_out = 0;  // with constants fitted to all other rows; NaN without leave_one_out
+  double left_out = 0;  // with constants fitted to all other rows; NaN where that was not tried
+};
+
+// A constant that is not fitted.
+struct UnfittedConstant {
+  FitTarget target;
+  std::string reason;  // "no effect on these rows"
 };
 
 // A row that the model holds impossible and that is not fitted.
@@ -63,16 +75,22 @@ struct ExcludedRow {
 
 struct Calibration {
   std::vector<CalibratedConstant> constants;
+  std::vector<UnfittedConstant> unfitted;
   std::vector<CalibratedRow> rows;
+  std::vector<CalibratedRow> outliers;  // not fitted
   std::vector<ExcludedRow> excluded;
-  ProfileSet profiles;  // those that hold a fitted constant that rows depend on, ready to be written
+  std::vector<std::string> notes;  // what to keep in mind, a sentence each
+  std::string failure;             // why nothing is to be written; empty: `profiles` is better than before
+  ProfileSet profiles;             // those that hold a fitted constant, ready to be written
   int iterations = 0;
   bool converged = false;
 };
 
 // Fits constants of the parts' profiles to their rows: least squares of log(predicted / measured) over the
-// logarithms of the constants, within the ranges of the profile format. Throws InputError as fit_targets
-// does, and when there are no rows to fit or fewer than constants.
+// logarithms of the constants, within the ranges of the profile format. A constant whose rows are on average
+// predicted worse than with the profiles as they were, after the fit or by fits that leave the row out, is
+// taken back. Throws InputError as fit_targets does, and when there are no rows to fit or fewer than
+// constants that are named.
 Calibration calibrate(const std::vector<CalibrationPart>& parts, const CalibrationOptions& options);
 
 }  // namespace paraplan

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "planner/median.h"
+
 namespace paraplan {
 namespace {
 
@@ -10,10 +12,9 @@ ErrorSizes sizes_of(const std::vector<CalibratedRow>& rows, double CalibratedRow
   ErrorSizes sizes;
   std::vector<double> errors;
   for (const CalibratedRow& row : rows) errors.push_back(std::abs(row.*predicted / row.measured - 1));
-  std::ranges::sort(errors);
   for (const double error : errors) sizes.mean += error / static_cast<double>(errors.size());
-  sizes.median = (errors[(errors.size() - 1) / 2] + errors[errors.size() / 2]) / 2;
-  sizes.largest = errors.back();
+  sizes.median = median(errors);
+  sizes.largest = *std::ranges::max_element(errors);
   return sizes;
 }
 

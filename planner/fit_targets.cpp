@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 
 #include "costmodel/input_error.h"
@@ -12,6 +13,7 @@
 namespace paraplan {
 namespace {
 
+constexpr double kSmallestFactor = 1e-4;
 constexpr std::array kKinds = {ProfileKind::hardware, ProfileKind::network, ProfileKind::software};
 
 // A key of the command line in its parts.
@@ -140,14 +142,14 @@ class Collector {
       key.fail(fmt::format("unknown constant of a {} profile{}; there are {}", to_string(key.kind),
                            did_you_mean(key.key, keys), comma_separated(keys)));
     }
-    const double start = field->unit.from_si(*field->constant);
-    if (start == 0) {
-      key.fail(
-          fmt::format("is 0 in \"{0}\" and cannot be scaled from there; set a start value in {0}.toml, or "
-                      "name the profiles to fit as in {1}.NAME:{2}",
-                      profile, to_string(key.kind), key.key));
-    }
-    FitTarget target{key.kind, key.key, {profile}, field->unit, field->range, start};
+    FitTarget target{.kind = key.kind,
+                     .key = key.key,
+                     .profiles = {profile},
+                     .unit = field->unit,
+                     .range = field->range,
+                     .start = field->unit.from_si(*field->constant),
+                     .provenance = field->constant->provenance,
+                     .absent = field->constant->source.empty()};
     for (const std::string& name : profiles_.names(key.kind)) {
       if (name != profile && leader(same_, name) == profile) target.profiles.push_back(name);
     }
@@ -159,12 +161,10 @@ class Collector {
   std::vector<FitTarget> targets_;
 };
 
-void add_fitted_already(ProfileSet& profiles, Collector& collector) {
+void add_software(ProfileSet& profiles, Collector& collector) {
   for (const std::string& name : profiles.names(ProfileKind::software)) {
-    for (const ConstantField& field : profiles.fields(ProfileKind::software, name).constants) {
-      if (field.constant->provenance != Provenance::fitted) continue;
-      collector.add({fmt::format("software.{}:{}", name, field.key), ProfileKind::software, name, field.key});
-    }
+    for (const std::string& key : constant_keys(profiles.fields(ProfileKind::software, name)))
+      collector.add({fmt::format("software.{}:{}", name, key), ProfileKind::software, name, key});
   }
 }
 
@@ -207,21 +207,29 @@ std::string FitTarget::name() const {
   return fmt::format("{}.{}:{}", to_string(kind), profiles.front(), key);
 }
 
+double FitTarget::logarithm(double value) const {
+  return std::log(value + offset);
+}
+
+double FitTarget::value_at(double logarithm) const {
+  return std::clamp(std::exp(logarithm) - offset, range.min, range.max);
+}
+
+double FitTarget::lower() const {
+  return std::max(logarithm(range.min), logarithm(start * kSmallestFactor));
+}
+
+double FitTarget::upper() const {
+  return logarithm(range.max);
+}
+
 std::vector<FitTarget> fit_targets(ProfileSet& profiles, const std::vector<std::string>& keys,
                                    const std::vector<SameProfile>& same) {
   check_same(profiles, same);
   Collector collector(profiles, same);
   for (const std::string& key : keys) collector.add(parse_key(key));
-  if (keys.empty()) add_fitted_already(profiles, collector);
-  std::vector<FitTarget> targets = collector.take();
-  if (targets.empty()) {
-    SoftwareProfile any;
-    throw InputError("command line", 0, "--fit",
-                     "no software profile has a constant of kind \"fitted\"; name those to fit, such as "
-                     "software.host.launch_us. Constants of a software profile: " +
-                         comma_separated(constant_keys(profile_fields(any))));
-  }
-  return targets;
+  if (keys.empty()) add_software(profiles, collector);
+  return collector.take();
 }
 
 const std::string& profile_name(const Scenario& scenario, ProfileKind kind) {

@@ -36,18 +36,29 @@ struct FitTarget {
   std::vector<std::string> profiles;  // the first one gives the start
   Unit unit;
   Range range;       // in the key's unit
-  double start = 0;  // in the key's unit, above 0
+  double start = 0;  // in the key's unit
+  Provenance provenance = Provenance::assumed;
+  bool absent = false;  // the profile does not have the key; `start` is what that means
+  // log(value + offset) is fitted. 0 but for a constant that starts at 0, whose own logarithm cannot leave
+  // it.
+  double offset = 0;
 
   // "software.libai_0_2:host.launch_us"
   std::string name() const;
+  double logarithm(double value) const;
+  double value_at(double logarithm) const;
+  // What logarithm() may be: within the range, and not below a small fraction of the start, because most
+  // ranges reach down to 0.
+  double lower() const;
+  double upper() const;
 };
 
 // `first` has the same constants as `second`.
 using SameProfile = std::pair<std::string, std::string>;
 
 // The constants that `keys` name, each "KIND.KEY" or "KIND.PROFILE:KEY", for every profile of that kind or
-// for the one that is named. No keys: the constants of the software profiles that are fitted already. Throws
-// InputError for unknown keys and profiles, and for constants that start at 0.
+// for the one that is named. No keys: all constants of the software profiles. Throws InputError for unknown
+// keys and profiles.
 std::vector<FitTarget> fit_targets(ProfileSet& profiles, const std::vector<std::string>& keys,
                                    const std::vector<SameProfile>& same);
 

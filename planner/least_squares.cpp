@@ -64,6 +64,18 @@ std::vector<std::vector<double>> derivatives(const LeastSquaresProblem& problem,
   return columns;
 }
 
+VectorXd slopes_of(const Linearisation& at, size_t residual) {
+  VectorXd row(static_cast<Eigen::Index>(at.columns.size()));
+  for (Eigen::Index j = 0; j < row.size(); ++j) row[j] = at.columns[static_cast<size_t>(j)][residual];
+  return row;
+}
+
+// With Huber's loss.
+double effective_weight(const LeastSquaresProblem& problem, const Linearisation& at, size_t i) {
+  const double size = std::abs(at.residuals[i]);
+  return weight(problem, i) * (size > problem.huber ? problem.huber / size : 1);
+}
+
 // Gradient (halved) and Gauss-Newton matrix; Huber's loss by its weights huber / |r|.
 struct Normal {
   MatrixXd matrix;
@@ -75,10 +87,8 @@ Normal normal_equations(const LeastSquaresProblem& problem, const Point& x, cons
   Normal normal{MatrixXd::Zero(unknowns, unknowns), VectorXd::Zero(unknowns)};
   for (size_t i = 0; i < at.residuals.size(); ++i) {
     if (weight(problem, i) == 0) continue;
-    const double size = std::abs(at.residuals[i]);
-    const double w = weight(problem, i) * (size > problem.huber ? problem.huber / size : 1);
-    VectorXd row(unknowns);
-    for (Eigen::Index j = 0; j < unknowns; ++j) row[j] = at.columns[static_cast<size_t>(j)][i];
+    const double w = effective_weight(problem, at, i);
+    const VectorXd row = slopes_of(at, i);
     normal.matrix += w * row * row.transpose();
     normal.gradient += w * at.residuals[i] * row;
   }
@@ -145,8 +155,7 @@ std::vector<double> standard_errors(const LeastSquaresProblem& problem, const Li
   MatrixXd matrix = MatrixXd::Zero(unknowns, unknowns);
   for (size_t i = 0; i < at.residuals.size(); ++i) {
     if (weight(problem, i) == 0) continue;
-    VectorXd row(unknowns);
-    for (Eigen::Index j = 0; j < unknowns; ++j) row[j] = at.columns[static_cast<size_t>(j)][i];
+    const VectorXd row = slopes_of(at, i);
     matrix += weight(problem, i) * row * row.transpose();
     sum += weight(problem, i) * at.residuals[i] * at.residuals[i];
     count += 1;
@@ -179,6 +188,7 @@ LeastSquaresResult least_squares(const LeastSquaresProblem& problem, const std::
   result.at_x.residuals = known != nullptr ? known->residuals : problem.residuals(start, std::nullopt);
   result.at_x.columns = known != nullptr ? known->columns : derivatives(problem, start, options);
   result.cost = cost_of(problem, start, result.at_x.residuals);
+  result.converged = start.empty();
   double damping = kFirstDamping;
   while (!result.converged && result.iterations < options.max_iterations) {
     const double before = result.cost;
@@ -189,6 +199,17 @@ LeastSquaresResult least_squares(const LeastSquaresProblem& problem, const std::
   }
   result.standard_error = standard_errors(problem, result.at_x);
   return result;
+}
+
+std::vector<double> leverages(const LeastSquaresProblem& problem, const LeastSquaresResult& result) {
+  std::vector<double> leverages(result.at_x.residuals.size(), 0);
+  if (result.x.empty()) return leverages;
+  const auto normal = normal_equations(problem, result.x, result.at_x).matrix.ldlt();
+  for (size_t i = 0; i < leverages.size(); ++i) {
+    const VectorXd row = slopes_of(result.at_x, i);
+    leverages[i] = effective_weight(problem, result.at_x, i) * row.dot(normal.solve(row));
+  }
+  return leverages;
 }
 
 void parallel_for(int count, int threads, const std::function<void(int)>& work) {

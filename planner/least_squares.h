@@ -53,6 +53,11 @@ LeastSquaresResult least_squares(const LeastSquaresProblem& problem, const std::
                                  const LeastSquaresOptions& options = {},
                                  const Linearisation* known = nullptr);
 
+// How far each residual determines itself at `result`, 0 to 1: the diagonal of J (J^T W J + P)^-1 J^T W, with
+// Huber's weights in W and the prior in P. r / (1 - leverage) is, to first order, the residual after a fit
+// without it.
+std::vector<double> leverages(const LeastSquaresProblem& problem, const LeastSquaresResult& result);
+
 // Calls work(i) for each i below `count`, on `threads` threads. An exception of any call is thrown again.
 void parallel_for(int count, int threads, const std::function<void(int)>& work);
 

@@ -6,7 +6,8 @@
 
 namespace paraplan {
 
-// The fitted constants, and the errors before and after by scenario and by software profile.
+// The fitted constants, the others and why, the errors before and after by scenario and by software profile,
+// outliers, and why no profile is to be written, if so.
 std::string calibration_report(const Calibration& calibration);
 
 // The same and every row, as `calibrate --json` prints it.

@@ -51,6 +51,29 @@ RowModel::Group& RowModel::group_of(const CalibrationPart& part, const Job& job,
   return groups_.back();
 }
 
+std::vector<std::vector<size_t>> RowModel::rows() const {
+  std::vector<std::vector<size_t>> rows;
+  for (size_t i = 0; i < observations_.size(); ++i) {
+    const bool same = i > 0 && observations_[i].part == observations_[i - 1].part &&
+                      observations_[i].row == observations_[i - 1].row;
+    if (!same) rows.emplace_back();
+    rows.back().push_back(i);
+  }
+  return rows;
+}
+
+bool RowModel::depends(const Observation& observation, const FitTarget& target) const {
+  return uses(parts_[observation.part].scenario, target);
+}
+
+size_t RowModel::rows_with(const FitTarget& target) const {
+  const auto has = [&](const std::vector<size_t>& row) {
+    return depends(observations_[row.front()], target);
+  };
+  const std::vector<std::vector<size_t>> all = rows();
+  return static_cast<size_t>(std::ranges::count_if(all, has));
+}
+
 std::vector<double> RowModel::predict(const std::vector<FitTarget>& targets,
                                       const std::vector<double>& values, std::optional<size_t> only) const {
   std::vector<double> predicted;

@@ -24,6 +24,12 @@ class RowModel {
 
   const std::vector<Observation>& observations() const { return observations_; }
   const std::vector<ExcludedRow>& excluded() const { return excluded_; }
+  // The observations of each row.
+  std::vector<std::vector<size_t>> rows() const;
+  // True when the observation's scenario holds the constant.
+  bool depends(const Observation&, const FitTarget&) const;
+  // Rows whose scenarios hold the constant.
+  size_t rows_with(const FitTarget&) const;
 
   // SI, in the order of observations(); `values` of the targets in the units of their keys. With `only`,
   // observations whose scenario does not hold that target get their measured value. Can be called from

@@ -10,6 +10,7 @@
 
 #include "costmodel/cost_model.h"
 #include "costmodel/io/profile_fields.h"
+#include "planner/median.h"
 
 namespace paraplan {
 namespace {
@@ -104,12 +105,6 @@ ProfileUse profile_use(const char* kind, Profile profile, int64_t rows) {
           std::ranges::count_if(fields.constants, is_fitted),
           rows,
           profile.calibration};
-}
-
-double median(std::vector<double> values) {
-  std::ranges::sort(values);
-  const size_t half = values.size() / 2;
-  return values.size() % 2 == 1 ? values[half] : (values[half - 1] + values[half]) / 2;
 }
 
 }  // namespace

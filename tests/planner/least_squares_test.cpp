@@ -119,6 +119,25 @@ TEST(LeastSquares, UnknownsThatOnlyTheirSumDeterminesHaveNoStandardError) {
   EXPECT_EQ(result.x[3], 7);
 }
 
+// By hand: a point of the line pulls with 1/3 (the mean) and, at t = -1 and 1, 1/2 more (the slope). The
+// residual of a line through the two others is r / (1 - leverage): at t = 1 that is (-1/2) / (1/6) = -3.
+TEST(LeastSquares, LeveragesTellResidualsOfFitsWithoutARow) {
+  const LeastSquaresProblem problem = line_problem();
+  const LeastSquaresResult result = least_squares(problem, {0, 0});
+  const std::vector<double> leverage = leverages(problem, result);
+  EXPECT_NEAR(leverage[1], 1.0 / 3, 1e-6);
+  EXPECT_NEAR(leverage[2], 5.0 / 6, 1e-6);
+  EXPECT_NEAR(result.at_x.residuals[2] / (1 - leverage[2]), 2 - 5, 1e-5);
+}
+
+TEST(LeastSquares, NothingToFit) {
+  const LeastSquaresProblem problem = free_problem(0, [](const auto&) { return std::vector<double>{2, 1}; });
+  const LeastSquaresResult result = least_squares(problem, {});
+  EXPECT_TRUE(result.converged);
+  EXPECT_EQ(result.cost, 5);
+  EXPECT_EQ(leverages(problem, result), (std::vector<double>{0, 0}));
+}
+
 TEST(LeastSquares, ThreadsDoNotChangeTheResult) {
   EXPECT_EQ(least_squares(line_problem(), {0, 0}, {.threads = 3}).x, least_squares(line_problem(), {0, 0}).x);
 }
