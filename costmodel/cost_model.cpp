@@ -179,10 +179,9 @@ void CostModel::State::add_memory(const StepPlan& plan, Prediction& p) const {
       p.peak_memory_bytes = memory.at_level.total();
       p.memory = memory.at_level;
     }
-    const double wanted = memory.device.total();
-    p.device_memory_bytes = std::max(p.device_memory_bytes, wanted);
-    p.least_device_memory_bytes =
-        std::max(p.least_device_memory_bytes, wanted - memory.device[MemoryCategory::fragmentation]);
+    p.device_memory_bytes = std::max(p.device_memory_bytes, memory.most_device_bytes);
+    p.least_device_memory_bytes = std::max(
+        p.least_device_memory_bytes, memory.device.total() - memory.device[MemoryCategory::fragmentation]);
     host_rank = std::max(host_rank, memory.host_bytes);
   }
   p.available_memory_bytes = scenario.hardware.device.memory_bytes;

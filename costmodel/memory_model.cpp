@@ -60,7 +60,7 @@ double update_bytes(const Scenario& scenario, const Layout& layout, double param
 
 // What the stage holds at its backward peak beside the saved activations.
 void add_transients(const Scenario& scenario, const ModelCost& model, const Layout& layout,
-                    const StageMemoryInput& stage, MemoryUse& use) {
+                    const StageMemoryInput& stage, double logits_copies, MemoryUse& use) {
   const BlockCost& layer = model.layer;
   double redo = 0, loss_bytes = 0;
   for (const StageContent& c : stage.chunks) {
@@ -71,8 +71,7 @@ void add_transients(const Scenario& scenario, const ModelCost& model, const Layo
       // A schedule that runs all forward passes first keeps the logits of all micro-batches.
       const double alive =
           layout.schedule == PipelineSchedule::gpipe ? static_cast<double>(stage.in_flight) : 1;
-      loss_bytes =
-          alive * model.logits_elements * (element + kFp32Bytes * scenario.software.memory.logits_copies);
+      loss_bytes = alive * model.logits_elements * (element + kFp32Bytes * logits_copies);
     }
   }
   // The logits are gone when the layers' backward begins: only the larger of the two counts.
@@ -86,14 +85,14 @@ void add_transients(const Scenario& scenario, const ModelCost& model, const Layo
 
 // Activations and working memory at the backward peak.
 MemoryUse estimated_peak(const Scenario& scenario, const ModelCost& model, const Layout& layout,
-                         const StageMemoryInput& stage) {
+                         const StageMemoryInput& stage, double logits_copies) {
   // In-flight pairs are spread over the chunks; the mean of a full round is what is alive.
   double saved = 0;
   for (const StageContent& c : stage.chunks)
     saved += saved_bytes(model, c, layout, scenario.software.communication.checkpoints_over_tensor);
   MemoryUse use;
   use[activations] = saved / static_cast<double>(stage.chunks.size()) * static_cast<double>(stage.in_flight);
-  add_transients(scenario, model, layout, stage, use);
+  add_transients(scenario, model, layout, stage, logits_copies, use);
   return use;
 }
 
@@ -143,20 +142,28 @@ StageMemory stage_memory(const Scenario& scenario, const ModelCost& model, const
   add_states(scenario, layout, parameters, largest, states, result.host_bytes);
   states[framework] = scenario.software.memory.fixed_bytes;
 
-  MemoryUse backward = states;
-  backward[communication_buffers] += message_bytes(scenario, model, layout, stage.in_flight);
-  if (scenario.software.memory.replays_lifetimes) {
-    backward += replayed_peak(scenario, model, layout, stage);
-  } else {
-    backward += estimated_peak(scenario, model, layout, stage);
-  }
+  MemoryUse held = states;
+  held[communication_buffers] += message_bytes(scenario, model, layout, stage.in_flight);
+  const FrameworkMemory& memory = scenario.software.memory;
+  const auto backward_with = [&](double logits_copies) {
+    MemoryUse use = held;
+    use += memory.replays_lifetimes ? replayed_peak(scenario, model, layout, stage)
+                                    : estimated_peak(scenario, model, layout, stage, logits_copies);
+    return use;
+  };
   MemoryUse update = states;
   update[temporary] = update_bytes(scenario, layout, parameters);
+  const auto larger = [](const MemoryUse& a, const MemoryUse& b) { return a.total() >= b.total() ? a : b; };
 
-  result.backward = backward;
-  const MemoryUse& peak = backward.total() >= update.total() ? backward : update;
+  result.backward = backward_with(memory.logits_copies);
+  const MemoryUse peak = larger(result.backward, update);
   result.at_level = at_level(scenario, peak, scenario.memory_level, stage.communicators);
   result.device = at_level(scenario, peak, MemoryLevel::device, stage.communicators);
+  result.most_device_bytes = result.device.total();
+  if (memory.most_logits_copies > memory.logits_copies) {
+    const MemoryUse most = larger(backward_with(memory.most_logits_copies), update);
+    result.most_device_bytes = at_level(scenario, most, MemoryLevel::device, stage.communicators).total();
+  }
   return result;
 }
 

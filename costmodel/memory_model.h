@@ -16,10 +16,11 @@ struct StageMemoryInput {
 };
 
 struct StageMemory {
-  MemoryUse at_level;     // at the scenario's memory level; sums to the figure that is compared
-  MemoryUse backward;     // allocated, at the peak of the backward passes
-  MemoryUse device;       // at device level, whatever the device has
-  double host_bytes = 0;  // of one rank, for offloaded state
+  MemoryUse at_level;            // at the scenario's memory level; sums to the figure that is compared
+  MemoryUse backward;            // allocated, at the peak of the backward passes
+  MemoryUse device;              // at device level, whatever the device has
+  double most_device_bytes = 0;  // the same with the software's most wasteful loss
+  double host_bytes = 0;         // of one rank, for offloaded state
 };
 
 // Peak of one rank of a stage: the larger of two moments, the backward pass with the most activations alive

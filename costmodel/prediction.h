@@ -111,7 +111,7 @@ struct Prediction {
   double cost = 0;                 // price of one step; 0 when no price is given
   double peak_memory_bytes = 0;    // fullest device, at the scenario's memory level
   double device_memory_bytes = 0;  // wanted on the fullest device, at device level; may exceed what there is
-  double least_device_memory_bytes = 0;  // of that, what no allocator can give back
+  double least_device_memory_bytes = 0;  // without what the allocator can give back, with the usual loss
   double available_memory_bytes = 0;
   double host_memory_bytes = 0;  // per node
   int64_t micro_batches = 0;     // per step

@@ -95,9 +95,11 @@ struct FrameworkMemory {
                                 // list; false: the largest working set of a layer as published ones have it
   Constant fixed_bytes;         // allocated once, whatever the layout (workspaces)
   Constant logits_copies;       // fp32 copies of the logits alive at the loss
-  Constant reserve_factor;      // allocator's reserved over allocated bytes (>= 1)
-  Constant context_bytes;       // outside the allocator: device context, libraries; 0: the hardware's
-  Constant communicator_bytes;  // outside the allocator: per communicator of more than one rank
+  Constant most_logits_copies;  // of the trainers that the profile stands for, in the most wasteful one; 0:
+                                // as logits_copies. Such a loss must fit, too, or a layout is tight
+  Constant reserve_factor;         // allocator's reserved over allocated bytes (>= 1)
+  Constant context_bytes;          // outside the allocator: device context, libraries; 0: the hardware's
+  Constant communicator_bytes;     // outside the allocator: per communicator of more than one rank
   Constant zero3_live_parameters;  // parameters a ZeRO-3 rank keeps gathered at most
 };
 

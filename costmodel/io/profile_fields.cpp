@@ -184,6 +184,8 @@ void add_memory(FrameworkMemory& m, ProfileFields& fields) {
       {
           {"memory.fixed_MiB", kMebi, &m.fixed_bytes, kAmount, kRequired},
           {"memory.logits_copies", kOne, &m.logits_copies, {0, 16, false}, kRequired},
+          // 0 or absent: no more than logits_copies.
+          {"memory.most_logits_copies", kOne, &m.most_logits_copies, {0, 16, false}, kOrZero},
           {"memory.reserve_factor", kOne, &m.reserve_factor, kFactor, kRequired},
           {"memory.context_MiB", kMebi, &m.context_bytes, kAmount, kRequired},
           {"memory.communicator_MiB", kMebi, &m.communicator_bytes, kAmount, kRequired},
