@@ -8,12 +8,14 @@
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/progress.h"
+#include "cli/warnings.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/measured_rows.h"
 #include "costmodel/io/profiles.h"
 #include "costmodel/io/scenario_file.h"
 #include "costmodel/io/text.h"
 #include "planner/calibration.h"
+#include "planner/peak_share.h"
 #include "planner/report_calibration.h"
 
 namespace paraplan {
@@ -31,14 +33,24 @@ struct CalibrateOptions {
   std::string out;
 };
 
-CalibrationPart load_part(const std::string& path, const std::string& measured) {
+// Rows that no device can have achieved would only pull the constants away.
+void leave_out_rows_above_peak(CalibrationPart& part, Warnings& warnings) {
+  const std::vector<RowAbovePeak> removed = remove_rows_above_peak(part.scenario, part.rows);
+  if (removed.empty()) return;
+  warnings.print(
+      fmt::format("{}: left out, because no device does that: {}", part.table, to_string(removed)));
+}
+
+CalibrationPart load_part(const std::string& path, const std::string& measured, Warnings& warnings) {
   CalibrationPart part{load_scenario(path), "", {}};
+  warnings.print(part.scenario);
   const std::string rows = measured.empty() ? part.scenario.measured_path : measured;
   if (rows.empty()) {
     throw InputError(path, 0, "measured", "the scenario names no measured rows; give --measured ROWS.tsv");
   }
   part.table = fs::path(rows).filename().string();
   part.rows = load_measured(rows, part.scenario);
+  leave_out_rows_above_peak(part, warnings);
   return part;
 }
 
@@ -81,8 +93,10 @@ void write_profiles(const ProfileSet& profiles, const fs::path& out) {
 }
 
 int run_calibrate(const CalibrateOptions& options) {
+  Warnings warnings;
   std::vector<CalibrationPart> parts;
-  for (const std::string& path : options.scenarios) parts.push_back(load_part(path, options.measured));
+  for (const std::string& path : options.scenarios)
+    parts.push_back(load_part(path, options.measured, warnings));
   ProgressBar bar("leaving rows out");
   CalibrationOptions fit = fit_options(options);
   fit.progress = [&bar](int64_t done, int64_t total) { bar.show(done, total); };

@@ -8,13 +8,13 @@
 
 #include "cli/checks.h"
 #include "cli/commands.h"
+#include "cli/warnings.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/file_kind.h"
 #include "costmodel/io/plan_file.h"
 #include "costmodel/io/profiles.h"
 #include "costmodel/io/run_file.h"
-#include "costmodel/io/scenario_file.h"
 #include "planner/comparison.h"
 #include "planner/comparison_report.h"
 #include "planner/digest.h"
@@ -73,7 +73,7 @@ int run_compare(const CompareOptions& options) {
   refuse_wrong_files(options);
   const PlanFile plan = load_plan(options.plan);
   const RunRecord run = load_run(options.run);
-  Scenario scenario = load_scenario(plan.scenario_file);
+  Scenario scenario = load_and_warn(plan.scenario_file);
   scenario.cluster = plan.cluster;
   refuse_mismatch(scenario_digest(scenario), plan, options.plan, run, options.run);
 

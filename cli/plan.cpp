@@ -9,7 +9,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
-#include "costmodel/io/scenario_file.h"
+#include "cli/warnings.h"
 #include "costmodel/io/text.h"
 #include "planner/overrides.h"
 #include "planner/plan_file.h"
@@ -32,7 +32,7 @@ struct PlanOptions {
 };
 
 int run_plan(const PlanOptions& options) {
-  Scenario scenario = load_scenario(options.scenario);
+  Scenario scenario = load_and_warn(options.scenario);
   if (!options.devices.empty()) {
     scenario = apply_overrides(scenario, {{"devices", options.devices}}, "command line");
   }

@@ -6,10 +6,10 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/warnings.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/layout_text.h"
-#include "costmodel/io/scenario_file.h"
 #include "costmodel/io/text.h"
 #include "planner/report.h"
 #include "planner/trace.h"
@@ -25,7 +25,7 @@ struct PredictOptions {
 };
 
 int run_predict(const PredictOptions& options) {
-  const Scenario scenario = load_scenario(options.scenario);
+  const Scenario scenario = load_and_warn(options.scenario);
   const Layout layout = parse_layout(options.layout, "command line");
   CostModel model(scenario);
   const PredictionResult result = model.predict(layout);

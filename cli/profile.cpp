@@ -12,6 +12,7 @@
 #include "cli/options.h"
 #include "cli/profile_device.h"
 #include "cli/progress.h"
+#include "cli/warnings.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/profiles.h"
@@ -90,6 +91,7 @@ class Profiler {
   }
 
   void announce() const {
+    if (scenario_) Warnings().print(*scenario_);
     if (!previous_) announce_replacement(options_.out);
   }
 

@@ -11,10 +11,10 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/warnings.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/profiles.h"
-#include "costmodel/io/scenario_file.h"
 #include "costmodel/io/text.h"
 #include "executor/bench/device_profile.h"
 #include "executor/interrupt.h"
@@ -69,7 +69,7 @@ class DeviceProfiler {
   explicit DeviceProfiler(const ProfileOptions& options) : options_(options), start_s_(now_s()) {
     check_ranks(options);
     check_output(options.out, "--out", options.for_scenario);
-    if (!options.for_scenario.empty()) scenario_ = load_scenario(options.for_scenario);
+    if (!options.for_scenario.empty()) scenario_ = load_and_warn(options.for_scenario);
     accelerator_ = accelerator_of(options.device);
     info_ = accelerator_->info();
     previous_ = previous_profile(options.out, info_.name);

@@ -166,7 +166,7 @@ RunSetup set_up_run(const RunOptions& options, int64_t launched_ranks) {
 
 std::vector<std::string> run_warnings(const RunSetup& setup, const std::string& machine, unsigned cores,
                                       const std::string& transport) {
-  std::vector<std::string> warnings;
+  std::vector<std::string> warnings = all_warnings(setup.job.scenario);
   const HardwareProfile& hardware = setup.job.scenario.hardware;
   const std::optional<MeasuredOn>& measured_on = hardware.measured_on;
   if (!measured_on) {

@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/warnings.h"
 #include "costmodel/io/scenario_file.h"
 #include "costmodel/io/text.h"
 
@@ -26,6 +27,8 @@ struct SweepOptions {
 
 int run_sweep(const SweepOptions& options) {
   const Scenario scenario = load_scenario(options.scenario);
+  Warnings warnings;
+  warnings.print(scenario);
   std::vector<Variation> variations;
   for (const std::string& text : options.vary) variations.push_back(parse_variation(text, "command line"));
 
@@ -34,6 +37,7 @@ int run_sweep(const SweepOptions& options) {
   const std::vector<SweepPoint> points =
       sweep(scenario, variations, parse_objective(options.objective), progress);
   bar.clear();
+  for (const SweepPoint& point : points) warnings.print(point.scenario);
 
   if (!options.csv.empty()) write_text_file(options.csv, sweep_csv(points));
   fmt::print("{}", options.json ? sweep_json(scenario, points) : sweep_report(points));

@@ -1,11 +1,14 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/warnings.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/measured_rows.h"
 #include "costmodel/io/scenario_file.h"
@@ -24,34 +27,42 @@ struct ValidateOptions {
 
 // Empty when the scenario has no measured rows: `scenarios/*.toml` may be named as a whole. It is said, not
 // hidden.
-std::optional<Validation> validate_scenario(const std::string& path, const std::string& measured) {
+std::optional<Validation> validate_scenario(const std::string& path, const std::string& measured,
+                                            Warnings& warnings) {
   const Scenario scenario = load_scenario(path);
+  warnings.print(scenario);
   const std::string rows = measured.empty() ? scenario.measured_path : measured;
   if (!rows.empty()) return validate(scenario, load_measured(rows, scenario));
   fmt::print(stderr, "paraplan: {}: no measured rows; skipped\n", path);
   return std::nullopt;
 }
 
+// Without the files that are there already: their rows must not count twice.
+std::vector<std::string> once(const std::vector<std::string>& paths, Warnings& warnings) {
+  std::set<std::filesystem::path> known;
+  std::vector<std::string> first;
+  for (const std::string& path : paths) {
+    if (known.insert(std::filesystem::absolute(path).lexically_normal()).second) {
+      first.push_back(path);
+    } else {
+      warnings.print(path + ": named twice; validated once");
+    }
+  }
+  return first;
+}
+
 int run_validate(const ValidateOptions& options) {
+  Warnings warnings;
   std::vector<Validation> parts;
-  for (const std::string& path : options.scenarios)
-    if (auto part = validate_scenario(path, options.measured)) parts.push_back(std::move(*part));
+  for (const std::string& path : once(options.scenarios, warnings))
+    if (auto part = validate_scenario(path, options.measured, warnings)) parts.push_back(std::move(*part));
   if (parts.empty()) {
     throw InputError(options.scenarios.front(), 0, "measured",
                      "the scenario names no measured rows; give --measured ROWS.tsv");
   }
-  Validation all;
-  for (const Validation& part : parts) append(all, part);
-  if (options.json) {
-    fmt::print("{}", validation_json(all));
-    return kDone;
-  }
-  if (options.summary) {
-    fmt::print("{}", validation_overview(parts));
-  } else {
-    for (const Validation& part : parts) fmt::print("{}", validation_report(part));
-  }
-  fmt::print("{}", validation_summary(all));
+  fmt::print("{}", options.json      ? validation_json(parts)
+                   : options.summary ? validation_overview(parts)
+                                     : validation_report(parts));
   return kDone;
 }
 

@@ -48,8 +48,15 @@ ModelBlocks model_blocks(const Scenario& scenario, const Layout& layout);
 // Bytes of the logits of one micro-batch on one rank, per byte of element: (B*T, V/m).
 double logits_elements(const ModelSpec& model, const BlockShape& shape);
 
+// Which scores of attention count as work of the model. A causal model masks half of them; a bidirectional
+// one none, and both counts agree.
+enum class AttentionCount {
+  full,      // all, as Megatron-LM counts
+  unmasked,  // what a kernel has to compute that skips the masked half
+};
+
 // FLOPs of forward and backward of one sample in GEMMs and attention, without recompute: the numerator of
 // MFU.
-double model_flop_per_sample(const ModelSpec& model, int64_t seq_length);
+double model_flop_per_sample(const ModelSpec& model, int64_t seq_length, AttentionCount count);
 
 }  // namespace paraplan

@@ -197,8 +197,12 @@ void CostModel::State::add_rates(Prediction& p) const {
              devices = static_cast<double>(scenario.cluster.devices());
   p.samples_per_s = samples / p.iteration_time_s;
   p.tokens_per_s_per_device = p.samples_per_s * static_cast<double>(scenario.seq_length) / devices;
-  p.mfu = model_flop_per_sample(scenario.model, scenario.seq_length) * p.samples_per_s /
-          (devices * planner.pricer().kernels().peak_flop_per_s());
+  const auto utilization = [&](AttentionCount count) {
+    return model_flop_per_sample(scenario.model, scenario.seq_length, count) * p.samples_per_s /
+           (devices * peak_flop_per_s(scenario));
+  };
+  p.mfu = utilization(AttentionCount::full);
+  p.mfu_causal = utilization(AttentionCount::unmasked);
   p.cost = scenario.cluster.price_per_device_hour * devices * p.iteration_time_s / kSecondsPerHour;
 }
 

@@ -21,6 +21,10 @@ int64_t sample_ranks(const Device& device, int64_t active) {
   return device.asynchronous_launch ? 1 : active;
 }
 
+double clock_ratio(const Device& device, double clock_hz) {
+  return clock_hz > 0 && device.clock_hz > 0 ? clock_hz / device.clock_hz : 1;
+}
+
 double peak_flop_per_s(const Device& device, Precision precision) {
   switch (precision) {
     case Precision::fp16:

@@ -97,7 +97,10 @@ struct Device {
 // memory; processors behind a launch queue have their own, and their neighbours change nothing.
 int64_t sample_ranks(const Device& device, int64_t active);
 
-// 0: the device does not support the precision.
+// Clock of a run over that of the profile. `clock_hz` 0: the profile's.
+double clock_ratio(const Device& device, double clock_hz);
+
+// At the profile's clock. 0: the device does not support the precision.
 double peak_flop_per_s(const Device& device, Precision precision);
 
 // The machine around the devices of a node.
@@ -156,6 +159,7 @@ struct Network {
   Constant hop_s;      // per step between nodes
   Constant straggler;  // relative slowdown of a step per sqrt(log2(nodes)); slowest of many nodes
   std::optional<CalibrationRecord> calibration = {};
+  std::vector<std::string> warnings = {};  // of its file: "FILE:LINE: KEY: what is odd"
 };
 
 struct HardwareProfile {
@@ -166,6 +170,7 @@ struct HardwareProfile {
   NodeLinks node;
   std::optional<CalibrationRecord> calibration = {};
   std::optional<MeasuredOn> measured_on = {};
+  std::vector<std::string> warnings = {};  // of its file
 };
 
 }  // namespace paraplan

@@ -15,11 +15,6 @@ constexpr double kMaxSplits = 16;       // of the reduction, by powers of two, a
 constexpr double kManyProducts = 1024;  // of a batch, so that its last wave does not matter
 constexpr double kFlashRows = 128;      // queries of a block (Dao 2023, section 3.3: 64 or 128)
 
-// Clock of the run over that of the profile.
-double clock_ratio(const Device& device, double clock_hz) {
-  return clock_hz > 0 && device.clock_hz > 0 ? clock_hz / device.clock_hz : 1;
-}
-
 std::vector<GemmSample> samples_of(const Device& device, Precision precision, double clock_hz) {
   std::vector<GemmSample> chosen;
   for (const GemmSample& s : device.gemm_samples) {

@@ -36,7 +36,6 @@ class KernelCost {
   // GEMM samples and formulas.
   Price price(const Op& op) const;
 
-  double peak_flop_per_s() const { return peak_; }
   double streaming_bytes_per_s() const { return bandwidth_; }
 
  private:

@@ -33,6 +33,7 @@ struct ModelSpec {
   double dropout = 0.0;
 
   int64_t head_width() const { return hidden / heads; }
+  bool causal() const { return family != Family::bert; }  // half of the attention scores are masked
   bool operator==(const ModelSpec&) const = default;
 };
 

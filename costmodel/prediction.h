@@ -107,8 +107,10 @@ struct Prediction {
   double iteration_time_s = 0;
   double samples_per_s = 0;
   double tokens_per_s_per_device = 0;
-  double mfu = 0;                  // model FLOPs (no recompute) over peak FLOPs
-  double cost = 0;                 // price of one step; 0 when no price is given
+  double mfu = 0;  // model FLOPs (no recompute; attention in full, masked or not) over peak FLOPs
+  double mfu_causal =
+      0;            // the same without the half of attention that a causal model masks; for others as mfu
+  double cost = 0;  // price of one step; 0 when no price is given
   double peak_memory_bytes = 0;    // fullest device, at the scenario's memory level
   double device_memory_bytes = 0;  // wanted on the fullest device, at device level; may exceed what there is
   double least_device_memory_bytes = 0;  // without what the allocator can give back, with the usual loss

@@ -25,4 +25,17 @@ double context_bytes(const HardwareProfile& hardware, const SoftwareProfile& sof
   return own == 0 ? hardware.device.context_bytes : own;
 }
 
+std::vector<std::string> all_warnings(const Scenario& scenario) {
+  std::vector<std::string> all = scenario.warnings;
+  for (const auto* warnings :
+       {&scenario.hardware.warnings, &scenario.network.warnings, &scenario.software.warnings})
+    all.insert(all.end(), warnings->begin(), warnings->end());
+  return all;
+}
+
+double peak_flop_per_s(const Scenario& scenario) {
+  const Device& device = scenario.hardware.device;
+  return peak_flop_per_s(device, scenario.precision) * clock_ratio(device, scenario.cluster.clock_hz);
+}
+
 }  // namespace paraplan

@@ -56,6 +56,7 @@ struct Scenario {
   SearchSpace search;
   std::string measured_path;  // resolved; empty: none
   std::string path;           // file it was read from; other models are looked for beside it. Empty: none
+  std::vector<std::string> warnings;  // of that file and of overrides, not of the profiles
 };
 
 // Bytes of model state per parameter at the scenario's precision. fp32 weights are their own master copy and
@@ -67,6 +68,12 @@ struct StateSizes {
   double update = 0;            // more while the optimizer runs
 };
 StateSizes state_sizes(const Scenario& scenario);
+
+// What is odd, though no error, in the scenario and its profiles: "FILE:LINE: KEY: what".
+std::vector<std::string> all_warnings(const Scenario& scenario);
+
+// Peak of a device at the precision and the clock of the scenario.
+double peak_flop_per_s(const Scenario& scenario);
 
 // Host seconds on this machine to queue one kernel.
 struct LaunchTimes {

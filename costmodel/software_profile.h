@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "costmodel/calibration_record.h"
 #include "costmodel/constant.h"
@@ -115,6 +116,7 @@ struct SoftwareProfile {
   FrameworkMemory memory;
   StageBalance stage_balance = StageBalance::layers;
   std::optional<CalibrationRecord> calibration = {};
+  std::vector<std::string> warnings = {};  // of its file
 };
 
 // Whether a rank holds only its share of the optimizer states.

@@ -116,14 +116,14 @@ void flash_attention(BlockBuilder& b, const ModelSpec& model, const BlockShape& 
                      const AttentionTensors& t) {
   const auto value = BlockBuilder::value, gradient = BlockBuilder::gradient;
   const double e = b.element_bytes();
-  const bool causal = model.family != Family::bert;
-  const double flop = 4 * s.rows * s.all_tokens * static_cast<double>(s.attention) * (causal ? 0.5 : 1.0);
+  const double flop =
+      4 * s.rows * s.all_tokens * static_cast<double>(s.attention) * (model.causal() ? 0.5 : 1.0);
   const TensorId sums =
       b.tensor("attention.log_sum_exp", static_cast<int64_t>(s.rows * s.heads), 1, b.statistic_bytes());
   Op op{.kind = OpKind::flash_attention, .name = "attention.flash", .attention_core = true};
   op.m = static_cast<int64_t>(s.tokens), op.n = static_cast<int64_t>(s.all_tokens), op.k = model.head_width();
   op.batch = static_cast<double>(shape.micro_batch) * s.heads;
-  op.causal = causal;
+  op.causal = model.causal();
   if (model.dropout > 0) op.random_numbers = op.batch * s.tokens * s.all_tokens;
   op.bytes = s.rows * static_cast<double>(2 * s.attention + 2 * s.kv) * e;
   op.flop = flop;

@@ -29,7 +29,7 @@ Launcher::Launcher(const Job& job, const Coordinates& me, const Groups* groups, 
   attention_.keys = job.shape.seq_length;
   attention_.width = model.head_width();
   attention_.first_query = me.context * attention_.queries;
-  attention_.causal = model.family != Family::bert;
+  attention_.causal = model.causal();
 }
 
 RowMap Launcher::rows_of(const Tensor& tensor, const LaunchSite& site) const {

@@ -128,6 +128,8 @@ void set_constant(Scenario& scenario, const Assignment& assignment) {
   }
   *field.constant = {
       .value = field.unit.to_si(*value), .provenance = Provenance::assumed, .source = "override"};
+  if (const auto odd = unusual_value(*value, field.usual, field.unit.name))
+    scenario.warnings.push_back(fmt::format("{}: {}: {}", assignment.origin, assignment.key, *odd));
 }
 
 void assign(Scenario& scenario, const Assignment& assignment) {

@@ -22,6 +22,10 @@ std::string prediction_report(const Scenario& scenario, const Prediction& predic
 std::string prediction_json(const Scenario& scenario, const Prediction& prediction);
 std::string plan_json(const Scenario& scenario, const PlanResult& plan);
 
+// What "MFU" counts of the model's attention, as a line; empty for a bidirectional model, which masks
+// nothing.
+std::string mfu_line(const ModelSpec& model);
+
 // Columns that name a layout: d m p mb v recompute sp ZeRO, and context, schedule, offload where a layout
 // uses them. Appends the columns to `table` and to each of its rows the cells of the layout of the same
 // index; a null pointer gives dashes.

@@ -42,6 +42,7 @@ Json prediction_object(const Scenario& scenario, const Cluster& cluster, const P
                  {"samples_per_s", p.samples_per_s},
                  {"tokens_per_s_per_device", p.tokens_per_s_per_device},
                  {"mfu", p.mfu},
+                 {"mfu_causal", p.mfu_causal},
                  {"cost", p.cost},
                  {"micro_batches", p.micro_batches},
                  {"peak_memory_bytes", p.peak_memory_bytes},

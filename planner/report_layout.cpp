@@ -67,6 +67,11 @@ void append_layout_columns(Table& table, const std::vector<const Layout*>& layou
   }
 }
 
+std::string mfu_line(const ModelSpec& model) {
+  if (!model.causal()) return "";
+  return "  MFU counts attention in full, with the half that a causal model masks\n";
+}
+
 double exposed_communication_s(const Breakdown& breakdown) {
   return breakdown[TimeCategory::tensor_communication] + breakdown[TimeCategory::context_communication] +
          breakdown[TimeCategory::pipeline_communication] + breakdown[TimeCategory::data_communication] +

@@ -116,6 +116,7 @@ std::string plan_report(const Scenario& scenario, const PlanResult& plan) {
                       plan.feasible, to_string(plan.objective));
   text += widened_report(plan);
   text += plan.layouts.empty() ? std::string("  no layout fits\n") : to_text(ranked_table(scenario, plan));
+  if (!plan.layouts.empty()) text += mfu_line(scenario.model);
   return text + rejected_report(plan) + left_out_report(scenario, plan) + remedy_report(plan) +
          closest_report(plan);
 }

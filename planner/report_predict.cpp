@@ -5,13 +5,20 @@
 namespace paraplan {
 namespace {
 
+// MFU by the other convention, where it differs.
+std::string mfu_note(const ModelSpec& model, const Prediction& p) {
+  if (!model.causal()) return "";
+  return fmt::format("  (attention counted in full; {} % without its masked half)",
+                     format_percent(p.mfu_causal));
+}
+
 std::string headline(const Scenario& scenario, const Prediction& p) {
   std::string text = fmt::format("layout  {}\n\n", to_string(p.layout));
   text += fmt::format("  time per step    {}  ({} micro-batches)\n", format_time(p.iteration_time_s),
                       p.micro_batches);
   text += fmt::format("  samples/s        {:.4g}\n", p.samples_per_s);
   text += fmt::format("  tokens/s/GPU     {:.0f}\n", p.tokens_per_s_per_device);
-  text += fmt::format("  MFU              {} %\n", format_percent(p.mfu));
+  text += fmt::format("  MFU              {} %{}\n", format_percent(p.mfu), mfu_note(scenario.model, p));
   if (p.cost > 0) text += fmt::format("  price per step   {:.4g}\n", p.cost);
   text += fmt::format("  peak memory      {} GiB {} on the fullest device\n", format_gib(p.peak_memory_bytes),
                       to_string(scenario.memory_level));

@@ -107,28 +107,31 @@ std::string sweep_report(const std::vector<SweepPoint>& points) {
     cells.push_back(p != nullptr ? "" : obstacle(points[i]));
     append_cells(table, i, cells);
   }
-  return to_text(table) + cost_note(points.front());
+  const auto causal =
+      std::ranges::find_if(points, [](const SweepPoint& point) { return point.scenario.model.causal(); });
+  const std::string mfu = causal != points.end() ? "\n" + mfu_line(causal->scenario.model) : "";
+  return to_text(table) + cost_note(points.front()) + mfu;
 }
 
 std::string sweep_csv(const std::vector<SweepPoint>& points) {
   Table table = varied_table(points);
   for (const char* title :
        {"devices", "fits", "layout", "iteration_time_s", "samples_per_s", "tokens_per_s_per_device", "mfu",
-        "peak_memory_bytes", "device_memory_bytes", "cost_per_sample", "note"}) {
+        "mfu_causal", "peak_memory_bytes", "device_memory_bytes", "cost_per_sample", "note"}) {
     table.columns.push_back({title});
   }
   for (size_t i = 0; i < points.size(); ++i) {
     const Prediction* p = best(points[i]);
     if (p == nullptr) {
       append_cells(table, i, {devices_cell(points[i]), "no"});
-      append_cells(table, i, std::vector<std::string>(8));
+      append_cells(table, i, std::vector<std::string>(9));
       append_cells(table, i, {obstacle(points[i])});
       continue;
     }
     append_cells(table, i, {devices_cell(points[i]), "yes", to_string(p->layout)});
     for (const double value :
-         {p->iteration_time_s, p->samples_per_s, p->tokens_per_s_per_device, p->mfu, p->peak_memory_bytes,
-          p->device_memory_bytes, cost_per_sample(points[i], *p)}) {
+         {p->iteration_time_s, p->samples_per_s, p->tokens_per_s_per_device, p->mfu, p->mfu_causal,
+          p->peak_memory_bytes, p->device_memory_bytes, cost_per_sample(points[i], *p)}) {
       append_cells(table, i, {fmt::format("{}", value)});
     }
     append_cells(table, i, {""});

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "planner/peak_share.h"
 #include "planner/table.h"
 
 namespace paraplan {
@@ -17,7 +18,12 @@ std::string value_cell(Quantity quantity, double value) {
   return quantity == Quantity::peak_memory_mib ? fmt::format("{:.0f}", value) : fmt::format("{:.4g}", value);
 }
 
+std::string predicted_cell(const ComparedRow& row) {
+  return row.quantity == Quantity::outcome ? predicted_outcome(row) : value_cell(row.quantity, row.predicted);
+}
+
 std::string error_cell(const ComparedRow& row) {
+  if (row.above_peak) return "left out";
   if (std::isnan(row.relative_error)) return "-";
   if (row.quantity == Quantity::outcome) return row.relative_error == 0 ? "right" : "wrong";
   return format_signed_percent(row.relative_error);
@@ -46,7 +52,7 @@ std::string row_table(const std::vector<ComparedRow>& rows) {
     const auto place = std::ranges::find(quantities, row.quantity) - quantities.begin();
     const auto cell = table.rows.back().begin() + 1 + 3 * place;
     cell[0] = value_cell(row.quantity, row.measured);
-    cell[1] = value_cell(row.quantity, row.predicted);
+    cell[1] = predicted_cell(row);
     cell[2] = error_cell(row);
   }
   return to_text(table);
@@ -61,19 +67,41 @@ std::string bias_or_dash(const ErrorSummary& summary) {
   return summary.rows == 0 ? "-" : format_signed_percent(summary.bias);
 }
 
+// Rows that are in no figure, and outcomes that either measurement would have been right for.
+std::string error_notes(const std::vector<ComparedRow>& rows) {
+  std::vector<RowAbovePeak> impossible;
+  const ComparedRow* last = nullptr;  // the quantities of a row follow each other
+  for (const ComparedRow& row : rows) {
+    const bool another = last == nullptr || row.id != last->id || row.scenario_file != last->scenario_file;
+    if (row.above_peak && another) impossible.push_back({row.id, *row.above_peak});
+    last = &row;
+  }
+  std::string text;
+  if (!impossible.empty())
+    text += fmt::format("  left out, because no device does that: {} row{}: {}\n", impossible.size(),
+                        impossible.size() == 1 ? "" : "s", to_string(impossible));
+  const ErrorSummary outcomes = summarise(rows, Quantity::outcome);
+  if (outcomes.tight > 0)
+    text += fmt::format(
+        "  {} of {} outcomes predicted tight: it runs if the allocator gives cached blocks back; counted as "
+        "right\n",
+        outcomes.tight, outcomes.rows);
+  return text;
+}
+
 std::string error_table(const std::vector<ComparedRow>& rows) {
   Table table{
       {{"error", Align::left}, {"rows"}, {"mean %"}, {"median %"}, {"largest %"}, {"bias %"}, {"impossible"}},
       {}};
   for (const Quantity quantity : kQuantities) {
     const ErrorSummary summary = summarise(rows, quantity);
-    if (summary.rows + summary.not_predicted == 0) continue;
+    if (summary.rows + summary.not_predicted + summary.above_peak == 0) continue;
     table.rows.push_back({to_string(quantity), fmt::format("{}", summary.rows),
                           percent_or_dash(summary, summary.mean), percent_or_dash(summary, summary.median),
                           percent_or_dash(summary, summary.largest), bias_or_dash(summary),
                           fmt::format("{}", summary.not_predicted)});
   }
-  return to_text(table);
+  return to_text(table) + error_notes(rows);
 }
 
 std::string ranking_table(const std::vector<RankingGroup>& groups) {
@@ -104,14 +132,18 @@ std::string ranking_table(const std::vector<RankingGroup>& groups) {
   return to_text(table);
 }
 
-// Rows that no number may hide: they ran, and are predicted not to.
+// Rows that no number may hide: they ran, and are predicted not to; or cannot have run as stated.
 std::string contradictions(const std::vector<ComparedRow>& rows) {
   std::string text;
   for (const ComparedRow& row : rows) {
-    if (!row.failure.empty()) {
+    if (row.above_peak) {
+      if (row.quantity == Quantity::iteration_time_s)
+        text += fmt::format("  {}: impossible: {:.0f} % of the device's peak; left out\n", row.id,
+                            100 * *row.above_peak);
+    } else if (!row.failure.empty()) {
       text += fmt::format("  {} {}: predicted to be impossible: {}\n", row.id, to_string(row.quantity),
                           row.failure);
-    } else if (row.quantity == Quantity::iteration_time_s && !row.fits) {
+    } else if (row.quantity == Quantity::iteration_time_s && row.fit == Fit::exceeds) {
       text += fmt::format("  {}: ran, but is predicted not to fit in memory\n", row.id);
     }
   }
@@ -135,13 +167,20 @@ int64_t fitted_constants(const Validation& table) {
   return fitted;
 }
 
-std::vector<std::string> overview_row(const Validation& table) {
+// "5 of 5, 1 tight"
+std::string outcome_cell(const ErrorSummary& outcome) {
+  if (outcome.rows == 0) return "-";
+  const int64_t wrong = std::llround(outcome.mean * static_cast<double>(outcome.rows));
+  const std::string tight = outcome.tight > 0 ? fmt::format(", {} tight", outcome.tight) : "";
+  return fmt::format("{} of {}{}", outcome.rows - wrong, outcome.rows, tight);
+}
+
+std::vector<std::string> overview_row(const Validation& table, const std::string& label) {
   const ErrorSummary time = summarise(table.rows, Quantity::iteration_time_s);
   const ErrorSummary memory = summarise(table.rows, Quantity::peak_memory_mib);
   const ErrorSummary outcome = summarise(table.rows, Quantity::outcome);
-  const int64_t wrong = std::llround(outcome.mean * static_cast<double>(outcome.rows));
   const double tau = mean_kendall_tau(table.ranking, false);
-  return {table.rows.front().scenario,
+  return {label,
           fmt::format("{}", time.rows),
           percent_or_dash(time, time.mean),
           percent_or_dash(time, time.largest),
@@ -149,7 +188,7 @@ std::vector<std::string> overview_row(const Validation& table) {
           fmt::format("{}", memory.rows),
           percent_or_dash(memory, memory.mean),
           percent_or_dash(memory, memory.largest),
-          outcome.rows == 0 ? "-" : fmt::format("{} of {}", outcome.rows - wrong, outcome.rows),
+          outcome_cell(outcome),
           std::isnan(tau) ? "-" : fmt::format("{:.2f}", tau),
           fmt::format("{}", fitted_constants(table))};
 }
@@ -186,11 +225,8 @@ std::string profile_table(const std::vector<ProfileUse>& profiles) {
   return to_text(table);
 }
 
-}  // namespace
-
-std::string validation_report(const Validation& validation) {
-  if (validation.rows.empty()) return "";
-  std::string text = fmt::format("{}\n{}", validation.rows.front().scenario, row_table(validation.rows));
+std::string scenario_report(const Validation& validation, const std::string& label) {
+  std::string text = fmt::format("{}\n{}", label, row_table(validation.rows));
   const std::string contradicted = contradictions(validation.rows);
   if (!contradicted.empty()) text += fmt::format("\n{}", contradicted);
   text += fmt::format("\n{}", error_table(validation.rows));
@@ -199,7 +235,23 @@ std::string validation_report(const Validation& validation) {
   return text + "\n";
 }
 
-std::string validation_overview(std::span<const Validation> tables) {
+// What several scenarios give together: errors per quantity, mean tau, constants fitted.
+std::string summary_report(const Validation& all) {
+  return fmt::format("together\n{}{}\n{}", error_table(all.rows), tau_line(all.ranking),
+                     profile_table(all.profiles));
+}
+
+}  // namespace
+
+std::string validation_report(std::span<const Validation> parts) {
+  const std::vector<std::string> names = labels(parts);
+  std::string text;
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (!parts[i].rows.empty()) text += scenario_report(parts[i], names[i]);
+  return text + summary_report(together(parts));
+}
+
+std::string validation_overview(std::span<const Validation> parts) {
   Table overview{{{"table", Align::left},
                   {"time rows"},
                   {"mean %"},
@@ -212,14 +264,10 @@ std::string validation_overview(std::span<const Validation> tables) {
                   {"tau"},
                   {"fitted"}},
                  {}};
-  for (const Validation& table : tables)
-    if (!table.rows.empty()) overview.rows.push_back(overview_row(table));
-  return to_text(overview) + "\n";
-}
-
-std::string validation_summary(const Validation& all) {
-  return fmt::format("together\n{}{}\n{}", error_table(all.rows), tau_line(all.ranking),
-                     profile_table(all.profiles));
+  const std::vector<std::string> names = labels(parts);
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (!parts[i].rows.empty()) overview.rows.push_back(overview_row(parts[i], names[i]));
+  return to_text(overview) + "\n" + summary_report(together(parts));
 }
 
 }  // namespace paraplan

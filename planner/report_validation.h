@@ -8,17 +8,16 @@
 
 namespace paraplan {
 
-// The rows, errors and rankings of one scenario.
-std::string validation_report(const Validation& validation);
+// Each scenario has a part. What they give together comes last.
 
-// One line per table: errors, ranking (mean Kendall's tau over groups of all rows), and the number of fitted
-// constants of the profiles it uses.
-std::string validation_overview(std::span<const Validation> tables);
+// The rows, errors and rankings of each scenario.
+std::string validation_report(std::span<const Validation> parts);
 
-// What several scenarios give together: errors per quantity, mean tau, constants fitted.
-std::string validation_summary(const Validation& all);
+// One line per scenario: errors, ranking (mean Kendall's tau over groups of all rows), and the number of
+// fitted constants of the profiles it uses.
+std::string validation_overview(std::span<const Validation> parts);
 
 // As `validate --json` prints it.
-std::string validation_json(const Validation& all);
+std::string validation_json(std::span<const Validation> parts);
 
 }  // namespace paraplan

@@ -11,6 +11,7 @@
 #include "costmodel/cost_model.h"
 #include "costmodel/io/profile_fields.h"
 #include "planner/median.h"
+#include "planner/peak_share.h"
 
 namespace paraplan {
 namespace {
@@ -22,16 +23,24 @@ constexpr double kMib = 1024.0 * 1024.0;
 struct PredictedRow {
   const MeasuredRow& measured;
   PredictionResult result;
+  std::optional<double> above_peak;
 
   const Prediction* prediction() const { return std::get_if<Prediction>(&result); }
 };
 
 ComparedRow compare(const Scenario& scenario, const PredictedRow& row, Quantity quantity, double measured,
                     double predicted) {
-  ComparedRow compared{scenario.name, row.measured.id,          quantity, measured,
-                       predicted,     predicted / measured - 1, false,    ""};
+  ComparedRow compared;
+  compared.scenario = scenario.name;
+  compared.scenario_file = scenario.path;
+  compared.id = row.measured.id;
+  compared.quantity = quantity;
+  compared.measured = measured;
+  compared.predicted = predicted;
+  compared.relative_error = predicted / measured - 1;
+  compared.above_peak = row.above_peak;
   if (const Prediction* prediction = row.prediction()) {
-    compared.fits = prediction->fit != Fit::exceeds;
+    compared.fit = prediction->fit;
   } else {
     const Infeasible& infeasible = std::get<Infeasible>(row.result);
     compared.failure = infeasible.rule + ": " + infeasible.detail;
@@ -53,7 +62,8 @@ void add_compared(const Scenario& scenario, const PredictedRow& row, std::vector
     const double predicted = prediction == nullptr ? kNotPredicted : prediction->fit != Fit::exceeds ? 1 : 0;
     const double measured = *oom ? 0 : 1;
     rows.push_back(compare(scenario, row, Quantity::outcome, measured, predicted));
-    rows.back().relative_error = prediction == nullptr ? kNotPredicted : std::abs(predicted - measured);
+    ComparedRow& outcome = rows.back();
+    outcome.relative_error = outcome.fit == Fit::tight ? 0 : std::abs(predicted - measured);
   }
 }
 
@@ -69,7 +79,7 @@ std::vector<RankingGroup> rank(const Scenario& scenario, const std::vector<Predi
   std::map<GroupKey, std::vector<RankedPair>> groups;
   for (const PredictedRow& row : rows) {
     const auto time_s = measured_iteration_time_s(row.measured);
-    if (!time_s) continue;
+    if (!time_s || row.above_peak) continue;
     const Job& job = row.measured.job;
     const Prediction* prediction = row.prediction();
     const double predicted_s =
@@ -85,7 +95,7 @@ std::vector<RankingGroup> rank(const Scenario& scenario, const std::vector<Predi
   for (const auto& [key, pairs] : groups) {
     if (pairs.size() < 2) continue;
     const auto& [model, layers, seq_length, devices, clock_hz, recompute] = key;
-    ranking.push_back({scenario.name, model, layers, seq_length, devices, clock_hz,
+    ranking.push_back({scenario.name, scenario.path, model, layers, seq_length, devices, clock_hz,
                        recompute.empty() ? std::nullopt : std::optional(recompute),
                        static_cast<int64_t>(pairs.size()), ranking_quality(pairs)});
   }
@@ -107,46 +117,7 @@ ProfileUse profile_use(const char* kind, Profile profile, int64_t rows) {
           profile.calibration};
 }
 
-}  // namespace
-
-const char* to_string(Quantity quantity) {
-  switch (quantity) {
-    case Quantity::iteration_time_s:
-      return "iteration_time_s";
-    case Quantity::peak_memory_mib:
-      return "peak_memory_mib";
-    case Quantity::outcome:
-      return "outcome";
-  }
-  return "";
-}
-
-std::optional<double> measured_iteration_time_s(const MeasuredRow& row) {
-  const auto samples = static_cast<double>(row.job.global_batch);
-  if (row.iteration_time_s) return row.iteration_time_s;
-  if (row.samples_per_s) return samples / *row.samples_per_s;
-  if (!row.tokens_per_s_per_device) return std::nullopt;
-  const double tokens = samples * static_cast<double>(row.job.seq_length);
-  return tokens / (*row.tokens_per_s_per_device * static_cast<double>(row.job.cluster.devices()));
-}
-
-Validation validate(const Scenario& scenario, const std::vector<MeasuredRow>& rows) {
-  Validation validation;
-  std::vector<PredictedRow> predicted;
-  for (const MeasuredRow& row : rows) {
-    CostModel model(apply(scenario, row.job));
-    predicted.push_back({row, model.predict(row.layout)});
-    add_compared(scenario, predicted.back(), validation.rows);
-  }
-  validation.ranking = rank(scenario, predicted);
-  const auto count = static_cast<int64_t>(rows.size());
-  validation.profiles.push_back(profile_use("hardware", scenario.hardware, count));
-  if (!scenario.network.name.empty())
-    validation.profiles.push_back(profile_use("network", scenario.network, count));
-  validation.profiles.push_back(profile_use("software", scenario.software, count));
-  return validation;
-}
-
+// Adds the rows and groups of `part`; uses of the same profile become one.
 void append(Validation& all, const Validation& part) {
   all.rows.insert(all.rows.end(), part.rows.begin(), part.rows.end());
   all.ranking.insert(all.ranking.end(), part.ranking.begin(), part.ranking.end());
@@ -162,15 +133,82 @@ void append(Validation& all, const Validation& part) {
   }
 }
 
+}  // namespace
+
+const char* to_string(Quantity quantity) {
+  switch (quantity) {
+    case Quantity::iteration_time_s:
+      return "iteration_time_s";
+    case Quantity::peak_memory_mib:
+      return "peak_memory_mib";
+    case Quantity::outcome:
+      return "outcome";
+  }
+  return "";
+}
+
+std::string predicted_outcome(const ComparedRow& row) {
+  if (!row.failure.empty()) return "impossible";
+  return row.fit == Fit::fits ? "ok" : row.fit == Fit::tight ? "tight" : "oom";
+}
+
+std::optional<double> measured_iteration_time_s(const MeasuredRow& row) {
+  const auto samples = static_cast<double>(row.job.global_batch);
+  if (row.iteration_time_s) return row.iteration_time_s;
+  if (row.samples_per_s) return samples / *row.samples_per_s;
+  if (!row.tokens_per_s_per_device) return std::nullopt;
+  const double tokens = samples * static_cast<double>(row.job.seq_length);
+  return tokens / (*row.tokens_per_s_per_device * static_cast<double>(row.job.cluster.devices()));
+}
+
+Validation validate(const Scenario& scenario, const std::vector<MeasuredRow>& rows) {
+  Validation validation;
+  validation.scenario = scenario.name;
+  validation.scenario_file = scenario.path;
+  std::vector<PredictedRow> predicted;
+  for (const MeasuredRow& row : rows) {
+    CostModel model(apply(scenario, row.job));
+    predicted.push_back({row, model.predict(row.layout), share_above_peak(scenario, row)});
+    add_compared(scenario, predicted.back(), validation.rows);
+  }
+  validation.ranking = rank(scenario, predicted);
+  const auto count = static_cast<int64_t>(rows.size());
+  validation.profiles.push_back(profile_use("hardware", scenario.hardware, count));
+  if (!scenario.network.name.empty())
+    validation.profiles.push_back(profile_use("network", scenario.network, count));
+  validation.profiles.push_back(profile_use("software", scenario.software, count));
+  return validation;
+}
+
+std::vector<std::string> labels(std::span<const Validation> parts) {
+  std::vector<std::string> labels;
+  for (const Validation& part : parts) {
+    const bool alone = std::ranges::count(parts, part.scenario, &Validation::scenario) == 1;
+    labels.push_back(alone ? part.scenario : part.scenario_file);
+  }
+  return labels;
+}
+
+Validation together(std::span<const Validation> parts) {
+  Validation all;
+  for (const Validation& part : parts) append(all, part);
+  return all;
+}
+
 ErrorSummary summarise(std::span<const ComparedRow> rows, Quantity quantity) {
   ErrorSummary summary;
   std::vector<double> errors;
   for (const ComparedRow& row : rows) {
     if (row.quantity != quantity) continue;
+    if (row.above_peak) {
+      ++summary.above_peak;
+      continue;
+    }
     if (!row.failure.empty()) {
       ++summary.not_predicted;
       continue;
     }
+    if (quantity == Quantity::outcome && row.fit == Fit::tight) ++summary.tight;
     summary.bias += row.relative_error;
     errors.push_back(std::abs(row.relative_error));
   }

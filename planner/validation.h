@@ -19,29 +19,37 @@ inline constexpr Quantity kQuantities[] = {Quantity::iteration_time_s, Quantity:
 const char* to_string(Quantity);
 
 // One measured quantity of one row beside its prediction. The outcome is 1 for a run that went well and 0 for
-// one that ran out of memory; its error is 0 or 1. A row whose layout the model holds impossible has a
-// failure, and NaN where a number would stand.
+// one that ran out of memory; its error is 0 or 1, and 0 for either where the layout is predicted to be
+// tight: the allocator decides. A row whose layout the model holds impossible has a failure, and NaN where a
+// number would stand.
 struct ComparedRow {
-  std::string scenario, id;
+  std::string scenario, scenario_file, id;
   Quantity quantity = Quantity::iteration_time_s;
   double measured = 0;
   double predicted = 0;
-  double relative_error = 0;  // predicted / measured - 1
-  bool fits = false;          // is predicted to
+  double relative_error = 0;         // predicted / measured - 1
+  Fit fit = Fit::exceeds;            // predicted
+  std::optional<double> above_peak;  // share of the device's peak, of a row that states more than all of it
   std::string failure;
 };
 
-// Errors of one quantity. Rows that could not be predicted count as such and are in no other figure.
+// "ok", "tight", "oom" or "impossible".
+std::string predicted_outcome(const ComparedRow& row);
+
+// Errors of one quantity. Rows above the device's peak and those that could not be predicted count as such
+// and are in no other figure.
 struct ErrorSummary {
   int64_t rows = 0;  // predicted
   int64_t not_predicted = 0;
+  int64_t above_peak = 0;
+  int64_t tight = 0;                         // of `rows`, outcomes predicted to be tight
   double mean = 0, median = 0, largest = 0;  // of the absolute relative errors
   double bias = 0;                           // mean of the signed ones
 };
 
 // Comparable rows of one scenario, ordered by time per sample.
 struct RankingGroup {
-  std::string scenario, model;
+  std::string scenario, scenario_file, model;
   int64_t layers = 0, seq_length = 0, devices = 0;
   double clock_hz = 0;                   // 0: the profile's; at another clock it is another machine
   std::optional<std::string> recompute;  // of all rows; empty: the group is not split by it
@@ -59,6 +67,8 @@ struct ProfileUse {
 };
 
 struct Validation {
+  std::string scenario;       // name
+  std::string scenario_file;  // as it was named
   std::vector<ComparedRow> rows;
   std::vector<RankingGroup> ranking;
   std::vector<ProfileUse> profiles;
@@ -67,8 +77,11 @@ struct Validation {
 // Predicts every row and compares.
 Validation validate(const Scenario& scenario, const std::vector<MeasuredRow>& rows);
 
-// Adds the rows and groups of `part`; uses of the same profile become one.
-void append(Validation& all, const Validation& part);
+// The names of the parts' scenarios; the files of those that share their name.
+std::vector<std::string> labels(std::span<const Validation> parts);
+
+// All rows and groups; uses of the same profile become one.
+Validation together(std::span<const Validation> parts);
 
 ErrorSummary summarise(std::span<const ComparedRow> rows, Quantity quantity);
 

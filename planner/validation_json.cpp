@@ -1,24 +1,21 @@
-#include <algorithm>
-
 #include "planner/json.h"
 #include "planner/report_validation.h"
 
 namespace paraplan {
 namespace {
 
-Json value_of(Quantity quantity, double value) {
-  if (quantity != Quantity::outcome) return value;
-  return value == 1 ? "ok" : value == 0 ? "oom" : "impossible";
-}
-
 Json row_object(const ComparedRow& row) {
+  const bool outcome = row.quantity == Quantity::outcome;
   Json object = {{"scenario", row.scenario},
+                 {"scenario_file", row.scenario_file},
                  {"id", row.id},
                  {"quantity", to_string(row.quantity)},
-                 {"measured", value_of(row.quantity, row.measured)},
-                 {"predicted", value_of(row.quantity, row.predicted)},
+                 {"measured", outcome ? Json(row.measured == 1 ? "ok" : "oom") : Json(row.measured)},
+                 {"predicted", outcome ? Json(predicted_outcome(row)) : Json(row.predicted)},
                  {"relative_error", row.relative_error},
-                 {"fits", row.fits}};
+                 {"fits", row.failure.empty() && row.fit == Fit::fits},
+                 {"tight", row.failure.empty() && row.fit == Fit::tight}};
+  if (row.above_peak) object["above_peak"] = *row.above_peak;
   if (!row.failure.empty()) object["failure"] = row.failure;
   return object;
 }
@@ -28,35 +25,34 @@ Json summary_object(const std::vector<ComparedRow>& rows) {
   Json object = Json::object();
   for (const Quantity quantity : kQuantities) {
     const ErrorSummary summary = summarise(rows, quantity);
-    if (summary.rows + summary.not_predicted == 0) continue;
+    if (summary.rows + summary.not_predicted + summary.above_peak == 0) continue;
     const auto error = [&](double value) { return summary.rows > 0 ? Json(value) : Json(); };
     object[to_string(quantity)] = {{"rows", summary.rows},
                                    {"not_predicted", summary.not_predicted},
+                                   {"above_peak", summary.above_peak},
                                    {"mean_absolute_relative_error", error(summary.mean)},
                                    {"median_absolute_relative_error", error(summary.median)},
                                    {"largest_absolute_relative_error", error(summary.largest)},
                                    {"bias", error(summary.bias)}};
+    if (quantity == Quantity::outcome) object[to_string(quantity)]["tight"] = summary.tight;
   }
   return object;
 }
 
-Json scenario_summaries(const std::vector<ComparedRow>& rows) {
+Json scenario_summaries(std::span<const Validation> parts) {
+  const std::vector<std::string> names = labels(parts);
   Json object = Json::object();
-  for (auto begin = rows.begin(); begin != rows.end();) {
-    const auto end =
-        std::find_if(begin, rows.end(), [&](const ComparedRow& r) { return r.scenario != begin->scenario; });
-    object[begin->scenario] = summary_object({begin, end});
-    begin = end;
-  }
+  for (size_t i = 0; i < parts.size(); ++i)
+    if (!parts[i].rows.empty()) object[names[i]] = summary_object(parts[i].rows);
   return object;
 }
 
 Json group_object(const RankingGroup& group) {
   const RankingQuality& quality = group.quality;
-  Json object = {{"scenario", group.scenario}, {"model", group.model},
-                 {"layers", group.layers},     {"seq_length", group.seq_length},
-                 {"devices", group.devices},   {"clock_ghz", nullptr},
-                 {"recompute", nullptr}};
+  Json object = {{"scenario", group.scenario},     {"scenario_file", group.scenario_file},
+                 {"model", group.model},           {"layers", group.layers},
+                 {"seq_length", group.seq_length}, {"devices", group.devices},
+                 {"clock_ghz", nullptr},           {"recompute", nullptr}};
   if (group.clock_hz > 0) object["clock_ghz"] = group.clock_hz / 1e9;
   if (group.recompute) object["recompute"] = *group.recompute;
   object["rows"] = group.rows;
@@ -89,14 +85,15 @@ Json profile_object(const ProfileUse& use) {
 
 }  // namespace
 
-std::string validation_json(const Validation& all) {
+std::string validation_json(std::span<const Validation> parts) {
+  const Validation all = together(parts);
   Json document = {{"rows", Json::array()},
                    {"summary", summary_object(all.rows)},
                    {"ranking", Json::array()},
                    {"mean_kendall_tau",
                     {{"all_rows", mean_kendall_tau(all.ranking, false)},
                      {"equal_recompute", mean_kendall_tau(all.ranking, true)}}},
-                   {"scenarios", scenario_summaries(all.rows)},
+                   {"scenarios", scenario_summaries(parts)},
                    {"profiles", Json::array()}};
   for (const ComparedRow& row : all.rows) document["rows"].push_back(row_object(row));
   for (const RankingGroup& group : all.ranking) document["ranking"].push_back(group_object(group));

@@ -96,6 +96,20 @@ void load_samples(const TomlReader& reader, const SampleFiles& files, const std:
   load("collective_samples", files.collectives, load_collective_samples, profile.node.samples);
 }
 
+// Values far outside those of the shipped profiles. Not those that `paraplan profile` measured: nobody typed
+// them.
+std::vector<std::string> unusual_values(const TomlReader& reader, const ProfileFields& fields,
+                                        bool measured_here) {
+  std::vector<std::string> warnings;
+  for (const ConstantField& field : fields.constants) {
+    const bool given = reader.has(field.key);
+    if (!given || (measured_here && field.constant->provenance == Provenance::measured)) continue;
+    const auto odd = unusual_value(field.unit.from_si(*field.constant), field.usual, field.unit.name);
+    if (odd) warnings.push_back(reader.located(field.key, *odd));
+  }
+  return warnings;
+}
+
 void check_device(const TomlReader& reader, const Device& device) {
   if (device.peak_fp16_flop_per_s + device.peak_bf16_flop_per_s + device.peak_fp32_flop_per_s == 0) {
     reader.fail("device.peak_fp16_TFLOPs", "at least one of the peaks (fp16, bf16, fp32) must be above 0");
@@ -159,6 +173,7 @@ HardwareProfile load_hardware(const std::filesystem::path& file) {
   check_device(reader, profile.device);
   check_host(reader, profile.host);
   check_node(reader, profile.node);
+  profile.warnings = unusual_values(reader, profile_fields(profile), profile.measured_on.has_value());
   return profile;
 }
 
@@ -171,6 +186,7 @@ Network load_network(const std::filesystem::path& file) {
   read_fields(reader, profile_fields(network));
   network.calibration = read_calibration(reader);
   reader.finish();
+  network.warnings = unusual_values(reader, profile_fields(network), false);
   return network;
 }
 
@@ -183,6 +199,7 @@ SoftwareProfile load_software(const std::filesystem::path& file) {
   read_fields(reader, profile_fields(profile));
   profile.calibration = read_calibration(reader);
   reader.finish();
+  profile.warnings = unusual_values(reader, profile_fields(profile), false);
   return profile;
 }
 

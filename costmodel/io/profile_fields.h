@@ -17,6 +17,7 @@ namespace paraplan {
 struct Unit {
   double factor = 1;
   double divisor = 1;
+  const char* name = "";  // as messages name it: "GB/s"
   double to_si(double value) const { return value * factor / divisor; }
   double from_si(double value) const { return value * divisor / factor; }
 };
@@ -28,6 +29,7 @@ struct ConstantField {
   Constant* constant;              // in the profile, SI
   Range range;                     // in the key's unit
   std::optional<double> fallback;  // in the key's unit, when the key may be left out; none: it is required
+  UsualRange usual = {};           // of the shipped profiles, in the key's unit
 };
 
 // One true/false of a profile file; absent: the default of the struct.
@@ -45,7 +47,8 @@ struct WordField {
 };
 
 // The one description of a profile format: the reader, the writer and the calibration all follow it. Holds
-// pointers into the profile it was made from. Constants are in the order of the file.
+// pointers into the profile it was made from. Constants are in the order of the file. Usual ranges follow the
+// profile's kind of device, once its flags are read.
 struct ProfileFields {
   std::vector<ConstantField> constants;
   std::vector<FlagField> flags;

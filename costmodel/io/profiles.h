@@ -15,7 +15,8 @@ namespace paraplan {
 // without ".toml". A calibrated profile has a table [calibration]: tables, rows, mean_abs_error and
 // leave_one_out_error (fractions).
 
-// Throw InputError for anything wrong in the file.
+// Throw InputError for anything wrong in the file. What is allowed but far from all shipped profiles is a
+// warning of the profile.
 HardwareProfile load_hardware(const std::filesystem::path& file);
 Network load_network(const std::filesystem::path& file);
 SoftwareProfile load_software(const std::filesystem::path& file);

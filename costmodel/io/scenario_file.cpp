@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "costmodel/io/file_kind.h"
 #include "costmodel/io/job.h"
 #include "costmodel/io/model_file.h"
+#include "costmodel/io/profile_fields.h"
 #include "costmodel/io/profiles.h"
 #include "costmodel/io/text.h"
 #include "costmodel/io/toml_reader.h"
@@ -117,6 +119,14 @@ void load_references(const TomlReader& reader, const References& names, Scenario
   }
 }
 
+// The clock that the scenario names, against those of the shipped profiles.
+std::optional<std::string> unusual_clock(const Scenario& scenario) {
+  HardwareProfile hardware = scenario.hardware;
+  const std::vector<ConstantField> fields = profile_fields(hardware).constants;
+  const auto clock = std::ranges::find(fields, "device.clock_GHz", &ConstantField::key);
+  return unusual_value(clock->unit.from_si(scenario.cluster.clock_hz), clock->usual, clock->unit.name);
+}
+
 // Where the key of a JobFault stands in a scenario.
 std::string scenario_key(const TomlReader& reader, const std::string& key) {
   for (const char* table : {"cluster.", "training."}) {
@@ -166,6 +176,8 @@ Scenario load_scenario(const fs::path& file) {
   load_references(reader, names, scenario);
   const JobFault fault = check_job(scenario);
   if (!fault.key.empty()) reader.fail(scenario_key(reader, fault.key), fault.message);
+  if (const auto odd = unusual_clock(scenario))
+    scenario.warnings.push_back(reader.located("cluster.clock_GHz", *odd));
   return scenario;
 }
 

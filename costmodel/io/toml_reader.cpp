@@ -316,6 +316,10 @@ const std::string& TomlReader::file() const {
   return document_->file;
 }
 
+std::string TomlReader::located(const std::string& key, const std::string& message) const {
+  return InputError(file(), line(key), key, message).what();
+}
+
 void TomlReader::finish() const {
   document_->refuse_unknown(document_->root, "");
   if (document_->missing.empty()) return;

@@ -76,6 +76,8 @@ class TomlReader {
   // Line of the key's value; when absent, of the nearest table around it; 0 for the root.
   int line(const std::string& key) const;
   const std::string& file() const;
+  // A message as an InputError words it: "FILE:LINE: KEY: message".
+  std::string located(const std::string& key, const std::string& message) const;
 
   // Throws InputError for the first unknown key, else for the missing ones. No value may be used before.
   void finish() const;

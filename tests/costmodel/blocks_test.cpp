@@ -257,9 +257,21 @@ TEST(ModelFlops, AreNarayanansWithoutRecompute) {
   // 72 B s l h^2 (1 + s / 6h) + 6 B s h V.
   const ModelSpec model = gpt();
   const double s = 2048, l = 4, h = 4096;
-  EXPECT_NEAR(
-      model_flop_per_sample(model, 2048) / (72 * s * l * h * h * (1 + s / (6 * h)) + 6 * s * h * 50257), 1,
-      1e-12);
+  EXPECT_NEAR(model_flop_per_sample(model, 2048, AttentionCount::full) /
+                  (72 * s * l * h * h * (1 + s / (6 * h)) + 6 * s * h * 50257),
+              1, 1e-12);
+}
+
+// The scores and their weighted sum are 12 s^2 l h of them; a causal model masks half.
+TEST(ModelFlops, LeaveOutTheMaskedHalfOfACausalModel) {
+  ModelSpec model = gpt();
+  const auto masked = [&model] {
+    return model_flop_per_sample(model, 2048, AttentionCount::full) -
+           model_flop_per_sample(model, 2048, AttentionCount::unmasked);
+  };
+  EXPECT_DOUBLE_EQ(masked(), 6.0 * 2048 * 2048 * 4 * 4096);
+  model.family = Family::bert;
+  EXPECT_EQ(masked(), 0);
 }
 
 }  // namespace

@@ -56,7 +56,8 @@ TEST_P(OfScenario, BoundIsNeverAboveThePrediction) {
     EXPECT_EQ(bound.fit, full.fit) << to_string(layout);
     EXPECT_EQ(bound.peak_memory_bytes, full.peak_memory_bytes) << to_string(layout);
     EXPECT_LE(bound.iteration_time_s, full.iteration_time_s * (1 + 1e-9)) << to_string(layout);
-    const double gap = full.fit != Fit::exceeds && layout.pipeline == 1 ? full.iteration_time_s - bound.iteration_time_s : 0;
+    const double gap =
+        full.fit != Fit::exceeds && layout.pipeline == 1 ? full.iteration_time_s - bound.iteration_time_s : 0;
     EXPECT_NEAR(gap, 0, 1e-9 * full.iteration_time_s)
         << "without a pipeline it is exact: " << to_string(layout);
   }
@@ -158,7 +159,26 @@ TEST(CostModel, MfuIsModelFlopOverPeak) {
   const Scenario scenario = shipped_scenario("gpt3_175b_a100");
   CostModel model(scenario);
   const Prediction p = predicted(model, {.data = 16, .tensor = 8, .pipeline = 8, .zero_stage = 1});
-  EXPECT_DOUBLE_EQ(p.mfu, model_flop_per_sample(scenario.model, 2048) * p.samples_per_s / (1024 * 312e12));
+  const double peak = 1024 * 312e12;
+  EXPECT_DOUBLE_EQ(
+      p.mfu, model_flop_per_sample(scenario.model, 2048, AttentionCount::full) * p.samples_per_s / peak);
+  EXPECT_DOUBLE_EQ(p.mfu_causal, model_flop_per_sample(scenario.model, 2048, AttentionCount::unmasked) *
+                                     p.samples_per_s / peak);
+  EXPECT_LT(p.mfu_causal, p.mfu);
+}
+
+TEST(CostModel, MfuOfABidirectionalModelHasOneValue) {
+  CostModel model(shipped_scenario("megatron2023_bert_v100"));
+  const Prediction p = predicted(model, {.data = 2, .tensor = 4});
+  EXPECT_GT(p.mfu, 0);
+  EXPECT_EQ(p.mfu_causal, p.mfu);
+}
+
+TEST(CostModel, PeakFollowsTheClock) {
+  Scenario scenario = shipped_scenario("megatron_gpt2_124m_a64fx");
+  const double peak = peak_flop_per_s(scenario);
+  scenario.cluster.clock_hz = scenario.hardware.device.clock_hz / 2;
+  EXPECT_DOUBLE_EQ(peak_flop_per_s(scenario), peak / 2);
 }
 
 TEST(CostModel, RecomputeCostsTimeAndIsBookedAsSuch) {

@@ -55,6 +55,19 @@ TEST(Overrides, ConstantsTakeTheUnitOfTheirKey) {
   EXPECT_EQ(changed.software.host.launch_s, 7.5e-6);
 }
 
+TEST(Overrides, WarnOfAValueFarFromShippedOnes) {
+  const auto warnings = [](const char* bandwidth) {
+    return apply_overrides(toy_scenario(), {{"hardware.device.memory_bandwidth_GBps", bandwidth}},
+                           "command line")
+        .warnings;
+  };
+  EXPECT_EQ(warnings("3350"), std::vector<std::string>{});
+  EXPECT_EQ(warnings("3.35"),
+            std::vector<std::string>{
+                "command line: hardware.device.memory_bandwidth_GBps: 3.35 GB/s is far below the 900 to 8000 "
+                "GB/s of shipped profiles; the unit is GB/s"});
+}
+
 TEST(Overrides, ProfilesComeBeforeTheirConstants) {
   const Scenario changed = apply_overrides(
       shipped(), {{"hardware.device.memory_GiB", "17"}, {"hardware", "h100_sxm"}, {"network", "roce_100g"}},

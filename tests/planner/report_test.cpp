@@ -34,6 +34,7 @@ TEST(PredictionJson, HoldsWhatScriptsRelyOn) {
   EXPECT_EQ(json["fits"], prediction.fit == Fit::fits);
   EXPECT_EQ(json["iteration_time_s"], prediction.iteration_time_s);
   for (const char* key : {"samples_per_s", "tokens_per_s_per_device", "mfu"}) EXPECT_GT(json[key], 0) << key;
+  EXPECT_EQ(json["mfu_causal"], prediction.mfu_causal);
   EXPECT_NEAR(sum_of(json["breakdown"]), prediction.iteration_time_s, 1e-9 * prediction.iteration_time_s);
   EXPECT_NEAR(sum_of(json["memory"]), prediction.peak_memory_bytes, 1e-9 * prediction.peak_memory_bytes);
   EXPECT_EQ(json["stages"].size(), 2U);
@@ -67,6 +68,19 @@ TEST(PlanReport, ShowsTheColumnsThatTellLayoutsApart) {
   EXPECT_EQ(plan_report(scenario, plan_of(scenario)).find("schedule"), std::string::npos);
   scenario.search.schedule = {PipelineSchedule::gpipe};
   EXPECT_NE(plan_report(scenario, plan_of(scenario)).find("gpipe"), std::string::npos);
+}
+
+TEST(PredictionReport, SaysWhatMfuCounts) {
+  Scenario scenario = toy_scenario();
+  const auto report = [&scenario] {
+    return prediction_report(scenario, std::get<Prediction>(CostModel(scenario).predict({.data = 8})));
+  };
+  const auto prediction = std::get<Prediction>(CostModel(scenario).predict({.data = 8}));
+  const std::string both = format_percent(prediction.mfu) + " %  (attention counted in full; " +
+                           format_percent(prediction.mfu_causal) + " % without its masked half)\n";
+  EXPECT_NE(report().find(both), std::string::npos) << report();
+  scenario.model.family = Family::bert;
+  EXPECT_EQ(report().find("masked"), std::string::npos);
 }
 
 TEST(PredictionReport, ShowsAtMostEightStages) {

@@ -25,6 +25,19 @@ Prediction predicted(const Layout& layout) {
   return std::get<Prediction>(CostModel(toy_scenario()).predict(layout));
 }
 
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// A device with room for all that the layout wants but its allocator's slack.
+Scenario tight_scenario(const Layout& layout) {
+  Scenario scenario = toy_scenario();
+  const Prediction prediction = predicted(layout);
+  scenario.hardware.device.memory_bytes.value =
+      (prediction.device_memory_bytes + prediction.least_device_memory_bytes) / 2;
+  return scenario;
+}
+
 ComparedRow time_row(double relative_error) {
   ComparedRow row;
   row.relative_error = relative_error;
@@ -98,14 +111,111 @@ TEST(Validate, NeverDropsARowThatCannotBePredicted) {
   const Validation validation = validate(toy_scenario(), {row});
   ASSERT_EQ(validation.rows.size(), 2U);
   for (const ComparedRow& compared : validation.rows) EXPECT_FALSE(compared.failure.empty());
-  EXPECT_NE(validation_report(validation).find("odd iteration_time_s: predicted to be impossible"),
-            std::string::npos);
-  const auto json = nlohmann::json::parse(validation_json(validation));
+  EXPECT_TRUE(
+      contains(validation_report({&validation, 1}), "odd iteration_time_s: predicted to be impossible"));
+  const auto json = nlohmann::json::parse(validation_json({&validation, 1}));
   EXPECT_TRUE(json["rows"][0]["predicted"].is_null());
   EXPECT_EQ(json["rows"][1]["measured"], "ok");
   EXPECT_EQ(json["rows"][1]["predicted"], "impossible");
   EXPECT_EQ(json["summary"]["iteration_time_s"]["not_predicted"], 1);
   EXPECT_TRUE(json["summary"]["iteration_time_s"]["mean_absolute_relative_error"].is_null());
+}
+
+TEST(Validate, CountsTightOutcomesApart) {
+  const Layout layout{.data = 4, .tensor = 2, .micro_batch = 2};
+  MeasuredRow ran = row_of("ran", layout), failed = row_of("failed", layout);
+  ran.oom = false;
+  failed.oom = true;
+  const Validation validation = validate(tight_scenario(layout), {ran, failed});
+  ASSERT_EQ(validation.rows.size(), 2U);
+  for (const ComparedRow& row : validation.rows) {
+    EXPECT_EQ(row.fit, Fit::tight) << row.id;
+    EXPECT_EQ(row.relative_error, 0) << row.id;
+  }
+  const ErrorSummary summary = summarise(validation.rows, Quantity::outcome);
+  EXPECT_EQ(summary.rows, 2);
+  EXPECT_EQ(summary.tight, 2);
+  const auto json = nlohmann::json::parse(validation_json({&validation, 1}));
+  EXPECT_EQ(json["rows"][0]["measured"], "ok");
+  EXPECT_EQ(json["rows"][0]["predicted"], "tight");
+  EXPECT_EQ(json["rows"][1]["measured"], "oom");
+  EXPECT_EQ(json["rows"][1]["predicted"], "tight");
+  EXPECT_EQ(json["rows"][1]["fits"], false);
+  EXPECT_EQ(json["rows"][1]["tight"], true);
+  EXPECT_EQ(json["summary"]["outcome"]["tight"], 2);
+  EXPECT_TRUE(contains(validation_report({&validation, 1}), "  oom      tight  right\n"));
+  EXPECT_TRUE(contains(validation_report({&validation, 1}), "2 of 2 outcomes predicted tight"));
+  EXPECT_TRUE(contains(validation_overview({&validation, 1}), "2 of 2, 2 tight"));
+}
+
+TEST(Validate, CountsNoTightOutcomesWhereThereAreNone) {
+  MeasuredRow row = row_of("a", {.data = 4, .tensor = 2, .micro_batch = 2});
+  row.oom = false;
+  const Validation validation = validate(toy_scenario(), {row});
+  EXPECT_EQ(summarise(validation.rows, Quantity::outcome).tight, 0);
+  EXPECT_FALSE(contains(validation_overview({&validation, 1}), "tight"));
+  EXPECT_FALSE(contains(validation_report({&validation, 1}), "tight"));
+}
+
+TEST(Validate, LeavesOutRowsAboveThePeak) {
+  const Layout none{.data = 4, .tensor = 2}, full{.data = 4, .tensor = 2, .recompute = Recompute::full};
+  MeasuredRow a = row_of("a", none), b = row_of("b", full), fast = row_of("fast", none);
+  a.iteration_time_s = 1;
+  b.iteration_time_s = 2;
+  const Validation honest = validate(toy_scenario(), {a, b});
+  fast.iteration_time_s = 1e-3;
+  fast.peak_memory_mib = 1;
+  const Validation validation = validate(toy_scenario(), {a, b, fast});
+  ASSERT_EQ(validation.rows.size(), 4U);
+  EXPECT_GT(validation.rows[2].above_peak.value_or(0), 1);
+  const ErrorSummary without = summarise(honest.rows, Quantity::iteration_time_s);
+  const ErrorSummary with = summarise(validation.rows, Quantity::iteration_time_s);
+  EXPECT_EQ(with.rows, 2);
+  EXPECT_EQ(with.above_peak, 1);
+  EXPECT_EQ(with.mean, without.mean);
+  EXPECT_EQ(with.bias, without.bias);
+  EXPECT_EQ(summarise(validation.rows, Quantity::peak_memory_mib).rows, 0);
+  ASSERT_EQ(validation.ranking.size(), 1U);
+  EXPECT_EQ(validation.ranking[0].rows, 2);
+}
+
+TEST(Validate, SaysWhichRowsAreAboveThePeak) {
+  MeasuredRow a = row_of("a", {.data = 8}), fast = row_of("fast", {.data = 8});
+  a.iteration_time_s = 1;
+  fast.iteration_time_s = 1e-3;
+  const Validation validation = validate(toy_scenario(), {a, fast});
+  const std::string text = validation_report({&validation, 1});
+  EXPECT_TRUE(contains(text, "fast: impossible: ")) << text;
+  EXPECT_TRUE(contains(text, "left out, because no device does that: 1 row: fast (")) << text;
+  EXPECT_TRUE(contains(validation_overview({&validation, 1}), "1 row: fast ("));
+  const auto json = nlohmann::json::parse(validation_json({&validation, 1}));
+  EXPECT_FALSE(json["rows"][0].contains("above_peak"));
+  EXPECT_EQ(json["rows"][1]["above_peak"], *validation.rows[1].above_peak);
+  EXPECT_EQ(json["summary"]["iteration_time_s"]["rows"], 1);
+  EXPECT_EQ(json["summary"]["iteration_time_s"]["above_peak"], 1);
+}
+
+TEST(Validate, TellsScenariosOfOneNameApart) {
+  Scenario first = toy_scenario(), second = toy_scenario(), other = toy_scenario();
+  first.path = "here/toy.toml";
+  second.path = "there/toy.toml";
+  other.name = "other";
+  other.path = "there/other.toml";
+  MeasuredRow row = row_of("a", {.data = 8});
+  row.iteration_time_s = 1;
+  const std::vector<Validation> parts = {validate(first, {row}), validate(other, {row}),
+                                         validate(second, {row, row})};
+  const auto json = nlohmann::json::parse(validation_json(parts));
+  EXPECT_EQ(json["scenarios"].size(), 3U);
+  EXPECT_EQ(json["scenarios"]["here/toy.toml"]["iteration_time_s"]["rows"], 1);
+  EXPECT_EQ(json["scenarios"]["there/toy.toml"]["iteration_time_s"]["rows"], 2);
+  EXPECT_EQ(json["scenarios"]["other"]["iteration_time_s"]["rows"], 1);
+  EXPECT_EQ(json["rows"][0]["scenario"], "toy");
+  EXPECT_EQ(json["rows"][0]["scenario_file"], "here/toy.toml");
+  EXPECT_EQ(json["rows"][3]["scenario_file"], "there/toy.toml");
+  EXPECT_EQ(json["ranking"][0]["scenario_file"], "there/toy.toml");
+  EXPECT_TRUE(contains(validation_overview(parts), "there/toy.toml "));
+  EXPECT_TRUE(contains(validation_report(parts), "here/toy.toml\n"));
 }
 
 TEST(Validate, RanksByTimePerSampleWithinEqualSizes) {
@@ -137,14 +247,13 @@ TEST(Validate, CountsFittedConstantsAndTheirRows) {
   scenario.software.host.launch_s.provenance = Provenance::fitted;
   scenario.software.calibration = CalibrationRecord{{"rows.tsv"}, 12, 0.02, 0.03};
 
-  Validation all = validate(scenario, {row});
-  append(all, validate(scenario, {row, row}));
+  const std::vector<Validation> parts = {validate(scenario, {row}), validate(scenario, {row, row})};
+  const Validation all = together(parts);
   ASSERT_EQ(all.profiles.size(), 3U);
   EXPECT_EQ(all.profiles[2].kind, "software");
   EXPECT_EQ(all.profiles[2].fitted, fitted_before + 1);
   EXPECT_EQ(all.profiles[2].rows, 3);
-  EXPECT_NE(validation_summary(all).find("12     2.0         3.0\n"), std::string::npos)
-      << validation_summary(all);
+  EXPECT_TRUE(contains(validation_report(parts), "12     2.0         3.0\n")) << validation_report(parts);
 }
 
 TEST(MeanTau, LeavesOutGroupsWithoutOne) {

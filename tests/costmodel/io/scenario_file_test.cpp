@@ -39,6 +39,22 @@ TEST_F(ScenarioFile, GathersModelProfilesAndSizes) {
   EXPECT_TRUE(scenario.measured_path.empty());
 }
 
+TEST_F(ScenarioFile, GathersWarnings) {
+  EXPECT_EQ(all_warnings(load(scenario_text())), std::vector<std::string>{});
+  tree_.write("profiles/hardware/v100.toml",
+              replaced(replaced(hardware_text(), "value = 900,", "value = 0.9,"), "[node]\n",
+                       "clock_GHz = { value = 1.5, kind = \"assumed\", source = \"guess\" }\n[node]\n"));
+  tree_.write("profiles/networks/roce.toml", replaced(network_text(), "value = 12.5,", "value = 12500,"));
+  const Scenario scenario = load(replaced(scenario_text(), "[training]", "clock_GHz = 0.0015\n[training]"));
+  const std::vector<std::string> warnings = all_warnings(scenario);
+  ASSERT_EQ(warnings.size(), 3U);
+  EXPECT_EQ(warnings[0], tree_.scenario().string() +
+                             ":8: cluster.clock_GHz: 0.0015 GHz is far below the 1 to 3.5 GHz of shipped "
+                             "profiles; the unit is GHz");
+  EXPECT_NE(warnings[1].find("v100.toml:4: device.memory_bandwidth_GBps: 0.9 GB/s"), std::string::npos);
+  EXPECT_NE(warnings[2].find("roce.toml:2: nic_GBps: 12500 GB/s"), std::string::npos);
+}
+
 TEST_F(ScenarioFile, ReadsTheSearchSpace) {
   const SearchSpace search =
       load(scenario_text() +
