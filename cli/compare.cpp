@@ -84,7 +84,7 @@ int run_compare(const CompareOptions& options) {
   CostModel model(scenario);
   const Prediction prediction = predict_plan(model, plan, options.plan);
   warn(options, plan, prediction, run);
-  const Comparison comparison = compare(prediction, model.op_times(plan.layout), run);
+  const Comparison comparison = compare(prediction, model.op_times(plan.layout), run, scenario.hardware);
   fmt::print("{}", options.json ? comparison_json(comparison, run)
                                 : comparison_report(comparison, run, static_cast<size_t>(options.ops)));
   if (update) {

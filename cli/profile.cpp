@@ -130,7 +130,14 @@ class Profiler {
                    layout, m.ranks);
     fmt::print("{}: {} ops, {} collectives on {}\n", options_.out, profile.device.op_samples.size(),
                profile.node.samples.size(), machine_.name);
+    for (const RanksProfile& m : measured_) tell_load(m);
     return kDone;
+  }
+
+  static void tell_load(const RanksProfile& m) {
+    const std::string ranks = fmt::format("{} rank{}", m.ranks, m.ranks == 1 ? "" : "s");
+    fmt::print("machine load beside {}: {}\n", ranks, load_text(m.load));
+    print_warning(load_warning(m.load, fmt::format("{} {} measured", ranks, m.ranks == 1 ? "was" : "were")));
   }
 
   ProfileOptions options_;

@@ -122,6 +122,8 @@ class DeviceProfiler {
     fmt::print("shapes needed: {}; measured {}, interpolated {}, not checked {}, left out {}\n", c.needed,
                c.measured, c.interpolated, c.unchecked, c.left_out.size());
     print_left_out(c);
+    fmt::print("machine load: {}\n", load_text(report.load));
+    print_warning(load_warning(report.load, "the device was measured"));
     if (watch_.interrupted())
       fmt::print(stderr, "paraplan: interrupted; {} holds what was measured, another run goes on\n",
                  options_.out);

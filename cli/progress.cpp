@@ -38,4 +38,8 @@ void ProgressBar::show(int64_t done, int64_t total) {
   std::fflush(stderr);
 }
 
+void print_warning(const std::string& text) {
+  if (!text.empty()) fmt::print(stderr, "paraplan: warning: {}\n", text);
+}
+
 }  // namespace paraplan

@@ -23,4 +23,7 @@ class ProgressBar {
   int64_t shown_percent_ = -1;
 };
 
+// "paraplan: warning: ..." on standard error; nothing for an empty text.
+void print_warning(const std::string& text);
+
 }  // namespace paraplan

@@ -30,7 +30,7 @@ constexpr int64_t kMostRanks = 1'000'000;
 void print_warnings(const RunSetup& setup, const World& world) {
   const std::vector<std::string> warnings =
       run_warnings(setup, this_machine().name, std::thread::hardware_concurrency(), world.transport());
-  for (const std::string& warning : warnings) fmt::print(stderr, "paraplan: warning: {}\n", warning);
+  for (const std::string& warning : warnings) print_warning(warning);
 }
 
 RunRecord record_of(const RunSetup& setup, const TrainingResult& result, const std::string& transport) {
@@ -54,6 +54,7 @@ void deliver(const RunOptions& options, const RunSetup& setup, const TrainingRes
   }
   fmt::print("{}", options.json ? run_json(scenario, run, setup.prediction)
                                 : run_report(scenario, run, setup.prediction));
+  print_warning(load_warning(run.load, "the steps were measured"));
   if (run.complete) return;
   fmt::print(stderr, "paraplan: interrupted after {} steps{}\n", run.steps.size(),
              options.out.empty() ? std::string() : fmt::format("; {} holds them", options.out));

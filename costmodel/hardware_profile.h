@@ -7,6 +7,7 @@
 
 #include "costmodel/calibration_record.h"
 #include "costmodel/constant.h"
+#include "costmodel/machine_load.h"
 #include "costmodel/op.h"
 
 namespace paraplan {
@@ -56,10 +57,11 @@ const char* to_string(CollectiveSample::Kind);
 
 // Where and when the samples of a profile were measured.
 struct MeasuredOn {
-  std::string machine;    // processor, cores
-  std::string libraries;  // with versions
-  std::string transport;  // of the collectives: "threads", "mpi"
-  std::string date;       // ISO 8601, UTC
+  std::string machine;                   // processor, cores
+  std::string libraries;                 // with versions
+  std::string transport;                 // of the collectives: "threads", "mpi"
+  std::string date;                      // ISO 8601, UTC
+  std::optional<MachineLoad> load = {};  // the worst while they were measured; not always known
   bool operator==(const MeasuredOn&) const = default;
 };
 

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "costmodel/layout.h"
+#include "costmodel/machine_load.h"
 #include "costmodel/op_time.h"
 #include "costmodel/prediction.h"
 #include "costmodel/scenario.h"
@@ -44,8 +46,9 @@ struct RunRecord {
   int64_t warmup_steps = 0;  // the first ones, not counted in the medians
   bool complete = true;      // false: interrupted; the steps that were done are here
   std::vector<StepRecord> steps;
-  double iteration_time_s = 0;  // median of the measured steps
-  double iteration_spread = 0;  // (third - first quartile) / median
+  double iteration_time_s = 0;      // median of the measured steps
+  double iteration_spread = 0;      // (third - first quartile) / median
+  std::optional<MachineLoad> load;  // while the measured steps ran; not always known
   std::vector<RankRecord> ranks;
   std::vector<std::vector<OpTime>> stage_ops;  // by pipeline stage: medians of one rank of the stage
 

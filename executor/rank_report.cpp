@@ -5,12 +5,10 @@
 #include <sstream>
 
 #include "costmodel/names.h"
+#include "executor/gather.h"
 
 namespace paraplan {
 namespace {
-
-// Beyond the tags of stages; MPI promises tags up to 32767.
-constexpr int kSizeTag = 32766, kTextTag = 32767;
 
 template <class Values>
 std::string numbers(const Values& values) {
@@ -85,24 +83,9 @@ RankReport report_from_text(const std::string& text) {
 }
 
 std::vector<RankReport> collect_reports(World& world, const RankReport& mine) {
-  Messenger& messenger = world.messenger();
-  const std::string text = to_text(mine);
-  if (world.rank() != 0) {
-    const auto size = static_cast<int64_t>(text.size());
-    messenger.send(&size, sizeof size, 0, kSizeTag);
-    messenger.send(text.data(), text.size(), 0, kTextTag);
-    messenger.wait_sent(0, kSizeTag);
-    messenger.wait_sent(0, kTextTag);
-    return {};
-  }
-  std::vector<RankReport> reports = {mine};
-  for (int rank = 1; rank < world.size(); ++rank) {
-    int64_t size = 0;
-    messenger.receive(&size, sizeof size, rank, kSizeTag);
-    std::string other(static_cast<size_t>(size), '\0');
-    messenger.receive(other.data(), other.size(), rank, kTextTag);
-    reports.push_back(report_from_text(other));
-  }
+  std::vector<RankReport> reports;
+  for (const std::string& text : gather_texts(world, to_text(mine)))
+    reports.push_back(report_from_text(text));
   return reports;
 }
 

@@ -45,6 +45,7 @@ RunRecord record_run(const TrainingJob& job, const TrainingResult& result, const
   run.warmup_steps = job.warmup_steps;
   run.complete = result.complete;
   run.steps = result.steps;
+  run.load = result.load;
   set_step_time(run);
   for (const RankReport& report : result.ranks) run.ranks.push_back(report.record);
   for (const RankReport* report : stage_reports(job.layout.pipeline, result.ranks))

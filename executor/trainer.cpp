@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "executor/machine_load.h"
 #include "executor/rank_report.h"
 #include "executor/resident.h"
 #include "executor/stage.h"
@@ -32,11 +33,15 @@ class RankTrainer {
   TrainingResult run() {
     TrainingResult result;
     for (int64_t step = 0; step < job_.warmup_steps + job_.steps && result.complete; ++step) {
-      if (step == job_.warmup_steps) clock_.forget();
+      if (step == job_.warmup_steps) {
+        clock_.forget();
+        watch_.emplace();
+      }
       result.steps.push_back(run_step(step));
       if (world_.rank() == 0 && hooks_.after_step) hooks_.after_step(step, result.steps.back());
       result.complete = !tell_progress(result);
     }
+    result.load = load();
     result.ranks = collect_reports(world_, report(job_.trace));
     return result;
   }
@@ -132,13 +137,16 @@ class RankTrainer {
     double wishes[2] = {hooks_.stop && hooks_.stop() ? 1.0 : 0.0, due ? 1.0 : 0.0};
     if (groups_.all) groups_.all->all_reduce(wishes, 2, ElementType::fp64, Reduction::maximum);
     if (wishes[0] == 0 && wishes[1] > 0) {
-      TrainingResult known{so_far.steps, false, collect_reports(world_, report(false))};
+      TrainingResult known{so_far.steps, false, collect_reports(world_, report(false)), load()};
       if (world_.rank() == 0) hooks_.progress(known);
       told_s_ = now_s();
       telling_s_ = told_s_ - now;
     }
     return wishes[0] > 0;
   }
+
+  // Nothing before the measured steps.
+  std::optional<MachineLoad> load() { return watch_ ? collect_load(world_, *watch_) : std::nullopt; }
 
   RankReport report(bool with_timeline) {
     RankReport report;
@@ -163,6 +171,7 @@ class RankTrainer {
   std::unique_ptr<Backend> backend_;
   MemoryPool device_, host_;
   StepClock clock_;
+  std::optional<LoadWatch> watch_;  // of the measured steps
   double told_s_ = now_s(), telling_s_ = 0;
   Stage stage_;
 };

@@ -38,9 +38,10 @@ struct RankReport {
 };
 
 struct TrainingResult {
-  std::vector<StepRecord> steps;  // warm-up included
-  bool complete = true;           // false: stopped by hooks.stop
-  std::vector<RankReport> ranks;  // on rank 0: of all ranks; elsewhere empty
+  std::vector<StepRecord> steps;    // warm-up included
+  bool complete = true;             // false: stopped by hooks.stop
+  std::vector<RankReport> ranks;    // on rank 0: of all ranks; elsewhere empty
+  std::optional<MachineLoad> load;  // on rank 0: during the measured steps; not always known
 };
 
 // What rank 0 learns of the training as it goes on, and what a caller may do on every rank.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -42,6 +43,8 @@ class Accelerator {
   virtual double free_memory_bytes() const = 0;
   // Memory that the process takes before it allocates anything: context, kernels, libraries' workspaces.
   virtual double fixed_memory_bytes() const = 0;
+  // Processes that compute on the device now, beside this one. Nothing where the driver does not tell.
+  virtual std::optional<int64_t> other_processes() const = 0;
 
   // Seconds between the device's reaching the first and finishing the last of what `work` queues. Includes
   // gaps while the host is slower than the device.

@@ -90,13 +90,15 @@ ComparedValue ComparedOp::seconds() const {
 }
 
 Comparison compare(const Prediction& prediction, const std::vector<std::vector<OpTime>>& predicted_ops,
-                   const RunRecord& run) {
+                   const RunRecord& run, const HardwareProfile& profile) {
   const RankRecord& pacing = pacing_rank(run);
   const RankRecord& fullest = fullest_rank(run);
   const auto stage = static_cast<size_t>(pacing.stage);
   const MemoryUse& predicted_memory = prediction.stages.at(static_cast<size_t>(fullest.stage)).memory;
   return {.iteration_time_s = {prediction.iteration_time_s, run.iteration_time_s},
           .spread_s = run.iteration_spread * run.iteration_time_s,
+          .run_load = run.load,
+          .profile_load = profile.measured_on ? profile.measured_on->load : std::nullopt,
           .pacing_rank = pacing.rank,
           .pacing_stage = pacing.stage,
           .times = compare_times(prediction.breakdown, pacing.breakdown),

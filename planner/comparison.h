@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "costmodel/hardware_profile.h"
 #include "costmodel/io/plan_file.h"
 #include "costmodel/op_time.h"
 #include "costmodel/prediction.h"
@@ -43,8 +44,9 @@ struct ComparedOp {
 // the largest first; quantities that are 0 on both sides are left out.
 struct Comparison {
   ComparedValue iteration_time_s;
-  double spread_s = 0;      // between the quartiles of the measured steps
-  int64_t pacing_rank = 0;  // measured; its stage is `pacing_stage`
+  double spread_s = 0;                                // between the quartiles of the measured steps
+  std::optional<MachineLoad> run_load, profile_load;  // while the steps, while the profile was measured
+  int64_t pacing_rank = 0;                            // measured; its stage is `pacing_stage`
   int64_t pacing_stage = 0;
   std::vector<ComparedTime> times;  // predicted and measured parts of the step, of the pacing rank
   std::vector<ComparedOp> ops;      // of the pacing stage, joined by OpTime::key()
@@ -56,8 +58,9 @@ struct Comparison {
 };
 
 // `predicted_ops` are by pipeline stage. The run must hold a measured step, every rank and every stage.
+// `profile`: the hardware's, by which the prediction was made.
 Comparison compare(const Prediction& prediction, const std::vector<std::vector<OpTime>>& predicted_ops,
-                   const RunRecord& run);
+                   const RunRecord& run, const HardwareProfile& profile);
 
 // What explains most of the difference, in one sentence.
 std::string largest_cause(const Comparison& comparison);

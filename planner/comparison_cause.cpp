@@ -85,8 +85,9 @@ std::string largest_cause(const Comparison& comparison) {
                        format_time(std::abs(gap)), pace(gap));
   }
   const std::string explained = detail(comparison, *part, gap);
+  constexpr double kRounding = 1e-9;  // of sums of parts
   const double share = std::abs(difference_of(*part));
-  if (share > std::abs(gap)) {
+  if (share > (1 + kRounding) * std::abs(gap)) {
     return fmt::format(
         "The step is {} {} than predicted; {} alone is {} {}{}, and other parts make up for {}.",
         format_time(std::abs(gap)), pace(gap), to_string(part->category), format_time(share), pace(gap),

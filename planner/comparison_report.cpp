@@ -32,6 +32,14 @@ std::string head(const Comparison& comparison, const RunRecord& run) {
       format_time(comparison.spread_s), format_signed_percent(time.relative_error()));
 }
 
+// The profile's only where it is known: most were not measured here.
+std::string load_lines(const Comparison& comparison) {
+  std::string text = fmt::format("  machine load     {}\n", load_text(comparison.run_load));
+  if (comparison.profile_load)
+    text += fmt::format("  profile's load   {}\n", load_text(comparison.profile_load));
+  return text;
+}
+
 std::vector<std::string> time_cells(const std::string& title, const ComparedValue& seconds, double step_s) {
   return {title, format_time(seconds.predicted), format_time(seconds.measured),
           signed_time(seconds.difference()), format_signed_percent(seconds.difference() / step_s)};
@@ -129,8 +137,9 @@ Json op_object(const ComparedOp& op) {
 }  // namespace
 
 std::string comparison_report(const Comparison& comparison, const RunRecord& run, size_t most_ops) {
-  return fmt::format("{}\n{}\n{}\n{}\n{}\n", head(comparison, run), time_table(comparison),
-                     op_table(comparison, most_ops), memory_table(comparison), largest_cause(comparison));
+  return fmt::format("{}{}\n{}\n{}\n{}\n{}\n", head(comparison, run), load_lines(comparison),
+                     time_table(comparison), op_table(comparison, most_ops), memory_table(comparison),
+                     largest_cause(comparison));
 }
 
 std::string comparison_json(const Comparison& comparison, const RunRecord& run) {
@@ -144,6 +153,8 @@ std::string comparison_json(const Comparison& comparison, const RunRecord& run) 
                    {"layout", layout_object(run.layout)},
                    {"iteration_time_s", value_object(comparison.iteration_time_s)},
                    {"spread_s", comparison.spread_s},
+                   {"machine_load", load_object(comparison.run_load)},
+                   {"profile_machine_load", load_object(comparison.profile_load)},
                    {"cause", largest_cause(comparison)},
                    {"pacing_rank", comparison.pacing_rank},
                    {"pacing_stage", comparison.pacing_stage},

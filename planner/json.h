@@ -1,7 +1,9 @@
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
+#include "costmodel/machine_load.h"
 #include "costmodel/prediction.h"
 #include "costmodel/scenario.h"
 
@@ -26,5 +28,8 @@ Json layout_object(const Layout& layout);
 
 // A prediction as `predict --json` and `plan --json` hold it. `cluster` is the part that the layout runs on.
 Json prediction_object(const Scenario& scenario, const Cluster& cluster, const Prediction& prediction);
+
+// What a machine did beside; null where it is not known.
+Json load_object(const std::optional<MachineLoad>& load);
 
 }  // namespace paraplan

@@ -121,7 +121,9 @@ ProfileUpdate updated_profile(const HardwareProfile& profile, const std::string&
     std::erase_if(samples, [&sample](const OpSample& old) { return key_of(old) == key_of(sample); });
     samples.push_back(sample);
   }
-  update.profile.measured_on->date = run.date;
+  MeasuredOn& measured_on = *update.profile.measured_on;
+  measured_on.date = run.date;
+  measured_on.load = worse(measured_on.load, run.load);
   return update;
 }
 

@@ -21,6 +21,16 @@ Json layout_object(const Layout& layout) {
           {"placement", placement_text(layout.placement)}};
 }
 
+Json load_object(const std::optional<MachineLoad>& load) {
+  if (!load) return nullptr;
+  return {{"ranks", load->ranks},
+          {"cores", load->cores},
+          {"others_cores", load->others_cores},
+          {"steal_share", load->steal_share},
+          {"device_users", load->device_users ? Json(*load->device_users) : Json(nullptr)},
+          {"busy", is_busy(*load)}};
+}
+
 namespace {
 
 Json stage_object(const StagePrediction& stage) {

@@ -27,6 +27,7 @@ std::string time_lines(const Scenario& scenario, const RunRecord& run, const Pre
                                  format_time(run.iteration_time_s), measured_steps(run),
                                  format_percent(run.iteration_spread));
   text += fmt::format("  tokens/s         {:.0f}\n", tokens_per_step(scenario) / run.iteration_time_s);
+  text += fmt::format("  machine load     {}\n", load_text(run.load));
   return text + fmt::format("  predicted time   {}  (error {} %)\n", format_time(prediction.iteration_time_s),
                             format_signed_percent(prediction.iteration_time_s / run.iteration_time_s - 1));
 }
@@ -117,6 +118,7 @@ std::string run_json(const Scenario& scenario, const RunRecord& run, const Predi
   document["iteration_spread"] = seconds > 0 ? Json(run.iteration_spread) : Json(nullptr);
   document["tokens_per_s"] = seconds > 0 ? Json(tokens_per_step(scenario) / seconds) : Json(nullptr);
   document["relative_error"] = seconds > 0 ? Json(prediction.iteration_time_s / seconds - 1) : Json(nullptr);
+  document["machine_load"] = load_object(run.load);
   document["fullest_rank"] = fullest_rank(run).rank;
   document["steps"] = steps_array(run);
   document["ranks"] = Json::array();

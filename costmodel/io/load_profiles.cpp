@@ -9,6 +9,7 @@
 #include "costmodel/io/op_samples.h"
 #include "costmodel/io/profile_fields.h"
 #include "costmodel/io/profiles.h"
+#include "costmodel/io/record_tables.h"
 #include "costmodel/io/text.h"
 #include "costmodel/io/toml_reader.h"
 
@@ -69,7 +70,8 @@ std::optional<MeasuredOn> read_measured_on(TomlReader& reader) {
   return MeasuredOn{.machine = reader.text("measured_on.machine"),
                     .libraries = reader.text("measured_on.libraries"),
                     .transport = reader.text("measured_on.transport"),
-                    .date = reader.text("measured_on.date")};
+                    .date = reader.text("measured_on.date"),
+                    .load = read_load(reader, "measured_on.machine_load")};
 }
 
 // Tables of samples beside the profile; the keys that name them may be absent.

@@ -94,6 +94,25 @@ void refuse_contradictions(const TomlReader& reader, const Layout& layout) {
   if (const auto wrong = find_contradiction(layout)) reader.fail("layout." + wrong->setting, wrong->message);
 }
 
+std::vector<std::pair<std::string, std::string>> load_values(const std::optional<MachineLoad>& load) {
+  if (!load) return {};
+  std::vector<std::pair<std::string, std::string>> values = {{"ranks", fmt::format("{}", load->ranks)},
+                                                             {"cores", fmt::format("{}", load->cores)},
+                                                             {"others_cores", float_text(load->others_cores)},
+                                                             {"steal_share", float_text(load->steal_share)}};
+  if (load->device_users) values.emplace_back("device_users", fmt::format("{}", *load->device_users));
+  return values;
+}
+
+std::optional<MachineLoad> read_load(TomlReader& reader, const std::string& table) {
+  if (!reader.has(table)) return std::nullopt;
+  return MachineLoad{.ranks = reader.integer(table + ".ranks", kPositive),
+                     .cores = reader.integer(table + ".cores", kPositive),
+                     .others_cores = reader.number(table + ".others_cores", {0, 1e9}),
+                     .steal_share = reader.number(table + ".steal_share", {0, 1}),
+                     .device_users = reader.find_integer(table + ".device_users", kCount)};
+}
+
 std::string category_table(const std::string& title, const Breakdown& seconds) {
   return values_text(title, seconds);
 }

@@ -1,15 +1,19 @@
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "costmodel/io/toml_reader.h"
+#include "costmodel/machine_load.h"
 #include "costmodel/prediction.h"
 #include "costmodel/scenario.h"
 
 namespace paraplan {
 
-// Tables that plan files and run files have in common. The writers return TOML with the table's title; the
-// readers note what is missing for finish().
+// Tables that plan files, run files and measured profiles have in common. The writers return TOML with the
+// table's title; the readers note what is missing for finish().
 
 // [cluster] with clock_hz and price_per_device_hour where they are set.
 std::string cluster_table(const Cluster& cluster);
@@ -20,6 +24,11 @@ std::string layout_table(const Layout& layout);
 Layout read_layout_table(TomlReader& reader);
 // Throws InputError for settings that contradict each other. To be called after finish().
 void refuse_contradictions(const TomlReader& reader, const Layout& layout);
+
+// Keys and values of a load; none where it is not known. The reader takes them from below `table`, where it
+// is.
+std::vector<std::pair<std::string, std::string>> load_values(const std::optional<MachineLoad>& load);
+std::optional<MachineLoad> read_load(TomlReader& reader, const std::string& table);
 
 // [title] with seconds or bytes by category.
 std::string category_table(const std::string& title, const Breakdown& seconds);

@@ -38,6 +38,12 @@ std::string rank_table(const RankRecord& rank) {
          category_table("rank.memory_bytes", rank.memory);
 }
 
+std::string load_table(const std::optional<MachineLoad>& load) {
+  std::string text = load ? "\n[machine_load]\n" : "";
+  for (const auto& [key, value] : load_values(load)) text += fmt::format("{} = {}\n", key, value);
+  return text;
+}
+
 std::string stage_table(const std::vector<OpTime>& ops) {
   std::string text = "\n[[stage]]\nops = [\n";
   for (const OpTime& op : ops) {
@@ -149,8 +155,8 @@ void refuse_other_ranks(const TomlReader& reader, const RunRecord& run) {
 }  // namespace
 
 std::string run_text(const RunRecord& run) {
-  std::string text =
-      head_text(run) + step_list(run.steps) + cluster_table(run.cluster) + layout_table(run.layout);
+  std::string text = head_text(run) + step_list(run.steps) + cluster_table(run.cluster) +
+                     layout_table(run.layout) + load_table(run.load);
   for (const RankRecord& rank : run.ranks) text += rank_table(rank);
   for (const std::vector<OpTime>& ops : run.stage_ops) text += stage_table(ops);
   return text;
@@ -164,6 +170,7 @@ RunRecord load_run(const std::filesystem::path& file) {
   run.steps = read_steps(reader);
   run.cluster = read_cluster_table(reader);
   run.layout = read_layout_table(reader);
+  run.load = read_load(reader, "machine_load");
   run.ranks = read_ranks(reader);
   run.stage_ops = read_stages(reader);
   reader.finish();

@@ -11,6 +11,7 @@
 #include "costmodel/io/op_samples.h"
 #include "costmodel/io/profile_fields.h"
 #include "costmodel/io/profiles.h"
+#include "costmodel/io/record_tables.h"
 #include "costmodel/io/text.h"
 
 namespace paraplan {
@@ -79,6 +80,8 @@ class TomlWriter {
     add("measured_on.libraries", quoted(measured->libraries));
     add("measured_on.transport", quoted(measured->transport));
     add("measured_on.date", quoted(measured->date));
+    for (const auto& [key, value] : load_values(measured->load))
+      add("measured_on.machine_load." + key, value);
   }
 
   // Writes the samples, if any, beside the profile `file`, and the key that names them.

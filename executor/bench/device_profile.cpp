@@ -10,6 +10,7 @@
 
 #include "costmodel/kernel_cost.h"
 #include "costmodel/op_sample_key.h"
+#include "executor/machine_load.h"
 
 namespace paraplan {
 namespace {
@@ -17,7 +18,7 @@ namespace {
 class Profiling {
  public:
   Profiling(Accelerator& accelerator, const DeviceProfileJob& job)
-      : accelerator_(accelerator), bench_(accelerator), job_(job) {}
+      : accelerator_(accelerator), bench_(accelerator), job_(job), users_(accelerator.other_processes()) {}
 
   DeviceProfileReport run() {
     if (job_.previous != nullptr) {
@@ -29,7 +30,7 @@ class Profiling {
     device_ = report_.profile.device;
     device_.op_samples.clear();
     report_.profile.measured_on = {accelerator_.info().name, circumstances(accelerator_.info()), "none",
-                                   job_.date};
+                                   job_.date, load_of_previous()};
     job_.save(report_.profile);
     measure_optimizer();
     const std::vector<NeededOp> ops = needed_ops(job_.shapes);
@@ -39,10 +40,25 @@ class Profiling {
                              const std::vector<OpSample>& samples) { return predict(op, samples); },
               .go_on = job_.go_on,
               .progress = job_.progress});
+    report_.load = load();
+    report_.profile.measured_on->load = worse(report_.load, load_of_previous());
     return std::move(report_);
   }
 
  private:
+  std::optional<MachineLoad> load_of_previous() const {
+    if (job_.previous == nullptr || !job_.previous->measured_on) return std::nullopt;
+    return job_.previous->measured_on->load;
+  }
+
+  // Users of the device who come and go between are not seen.
+  std::optional<MachineLoad> load() const {
+    const std::optional<ProcessorUse> use = watch_.so_far();
+    std::optional<MachineLoad> load = use ? machine_load({*use}) : std::nullopt;
+    if (load) load->device_users = std::max(users_, accelerator_.other_processes());
+    return load;
+  }
+
   void measure_optimizer() {
     std::set<Precision> precisions;
     for (const ShapeJob& job : job_.shapes) precisions.insert(job.scenario.precision);
@@ -77,7 +93,9 @@ class Profiling {
   DeviceOpBench bench_;
   const DeviceProfileJob& job_;
   std::map<OpSampleKey, OpSample> known_;
-  Device device_;  // without samples
+  LoadWatch watch_;
+  std::optional<int64_t> users_;  // others, at the beginning
+  Device device_;                 // without samples
   DeviceProfileReport report_;
 };
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@ struct DeviceProfileReport {
   HardwareProfile profile;
   ChoiceReport choice;
   int64_t new_samples = 0;
+  std::optional<MachineLoad> load;  // meanwhile, the device's other users among it; not always known
 };
 
 // Measures the device's constants, its optimizer and the ops of the shapes, in this order. Each profile that

@@ -135,6 +135,8 @@ HardwareProfile measured_profile(const std::vector<RanksProfile>& measured, cons
     }
   }
   profile.measured_on = measured_on;
+  for (const RanksProfile& m : measured) profile.measured_on->load = worse(profile.measured_on->load, m.load);
+  if (same_machine) profile.measured_on->load = worse(profile.measured_on->load, previous->measured_on->load);
   if (same_machine && full.ranks == 1) profile.measured_on->transport = previous->measured_on->transport;
   return profile;
 }

@@ -9,6 +9,7 @@
 
 #include "costmodel/op_sample_key.h"
 #include "executor/bench/bench_group.h"
+#include "executor/machine_load.h"
 #include "executor/resident.h"
 #include "executor/step_clock.h"
 
@@ -93,6 +94,7 @@ RanksProfile measure(World& world, const std::vector<ShapeJob>& jobs, double lar
   RanksProfile result;
   result.ranks = world.size();
   const auto all = group_of_all(world);
+  const LoadWatch watch;
   const double start = now_s();
   const auto total = static_cast<int64_t>(kRounds * jobs.size()) + 2;
   const auto show = [&](int64_t done) {
@@ -123,6 +125,7 @@ RanksProfile measure(World& world, const std::vector<ShapeJob>& jobs, double lar
     for (const OpSample& s : measure_ops(world, job.scenario, job.layout, share_s)) rounds.push_back(s);
   }
   for (const OpSample& s : medians(rounds)) result.ops.push_back(s);
+  result.load = collect_load(world, watch);
   show(total);
   return result;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct RanksProfile {
   std::vector<OpSample> ops;
   std::vector<CollectiveSample> collectives;
   std::vector<std::string> left_out;  // layouts that the budget did not reach
+  std::optional<MachineLoad> load;    // meanwhile; not always known
 };
 
 // "ffn.up gemm 512 x 1024 x 256", "ffn.gelu gelu 4096 bytes"
@@ -48,7 +50,7 @@ std::vector<ShapeJob> general_jobs(int64_t ranks, const SoftwareProfile& softwar
 
 // A hardware profile from measurements. Of a `previous` one of the same machine (may be null), samples are
 // kept where nothing newer is there (collectives: of the same transport), and the constants if more ranks
-// were at work then. `memory_bytes`: of the whole machine.
+// were at work then. The load is the worst of all that is in it. `memory_bytes`: of the whole machine.
 HardwareProfile measured_profile(const std::vector<RanksProfile>& measured, const HardwareProfile* previous,
                                  const MeasuredOn& measured_on, double memory_bytes);
 

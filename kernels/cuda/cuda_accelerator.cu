@@ -117,6 +117,7 @@ class CudaAccelerator final : public Accelerator {
   std::unique_ptr<Backend> make_backend(ElementType type) override;
   double free_memory_bytes() const override { return read_device_memory().free_bytes; }
   double fixed_memory_bytes() const override { return fixed_; }
+  std::optional<int64_t> other_processes() const override { return nvml_.other_processes(); }
   double queued_seconds(const std::function<void()>& work) override;
   std::unique_ptr<Recording> record(const std::function<void()>& work) override;
   double launch_seconds() override;

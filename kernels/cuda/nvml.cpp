@@ -42,6 +42,12 @@ struct Nvml::State {
   }
 };
 
+// Those that compute on the device.
+struct Nvml::Processes {
+  std::array<ProcessInfo, 128> infos = {};
+  unsigned count = static_cast<unsigned>(infos.size());
+};
+
 Nvml::Nvml(const std::string& bus_id) {
   auto state = std::make_unique<State>();
   state->library.reset(dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL));
@@ -77,17 +83,29 @@ std::optional<double> Nvml::highest_clock_hz(Clock clock) const {
   return megahertz * 1e6;
 }
 
+std::optional<Nvml::Processes> Nvml::processes() const {
+  Processes all;
+  if (!state_ || state_->device == nullptr ||
+      !state_->call("nvmlDeviceGetComputeRunningProcesses_v3", state_->device, &all.count, all.infos.data()))
+    return std::nullopt;
+  return all;
+}
+
 // A process in a container may go by another number outside; then it is not found.
 std::optional<double> Nvml::process_memory_bytes() const {
-  std::array<ProcessInfo, 128> processes = {};
-  auto count = static_cast<unsigned>(processes.size());
-  if (!state_ || state_->device == nullptr ||
-      !state_->call("nvmlDeviceGetComputeRunningProcesses_v3", state_->device, &count, processes.data()))
-    return std::nullopt;
-  for (unsigned i = 0; i < count; ++i)
-    if (processes[i].pid == static_cast<unsigned>(getpid()) && processes[i].memory_bytes != kNotAvailable)
-      return static_cast<double>(processes[i].memory_bytes);
+  const std::optional<Processes> all = processes();
+  for (unsigned i = 0; all && i < all->count; ++i)
+    if (all->infos[i].pid == static_cast<unsigned>(getpid()) && all->infos[i].memory_bytes != kNotAvailable)
+      return static_cast<double>(all->infos[i].memory_bytes);
   return std::nullopt;
+}
+
+// Counted, not looked for by number, see above. A list without this process is that of a container which sees
+// none.
+std::optional<int64_t> Nvml::other_processes() const {
+  const std::optional<Processes> all = processes();
+  if (!all || all->count == 0) return std::nullopt;
+  return all->count - 1;
 }
 
 }  // namespace paraplan

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -21,9 +22,14 @@ class Nvml {
   std::optional<std::string> driver_version() const;  // "580.159.03"
   std::optional<double> highest_clock_hz(Clock clock) const;
   std::optional<double> process_memory_bytes() const;  // that this process holds on the device
+  // That compute on the device, beside this one, which does.
+  std::optional<int64_t> other_processes() const;
 
  private:
   struct State;
+  struct Processes;
+  std::optional<Processes> processes() const;
+
   std::unique_ptr<State> state_;  // null where the library or the device is not there
 };
 

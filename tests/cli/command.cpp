@@ -1,9 +1,11 @@
 #include "tests/cli/command.h"
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -47,6 +49,23 @@ Outcome run_paraplan(const std::string& arguments) {
                                           PARAPLAN_BINARY, arguments, out.string(), err.string());
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content_of(out), content_of(err)};
+}
+
+BusyNeighbours::BusyNeighbours() {
+  for (int& process : processes_) {
+    process = fork();
+    if (process != 0) continue;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // also when the test is killed
+    for (volatile bool on = true; on;) continue;
+  }
+}
+
+BusyNeighbours::~BusyNeighbours() {
+  for (const int process : processes_) {
+    if (process < 0) continue;
+    kill(process, SIGKILL);
+    waitpid(process, nullptr, 0);
+  }
 }
 
 }  // namespace paraplan

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <filesystem>
 #include <string>
 
@@ -13,6 +14,18 @@ struct Outcome {
 
 // Runs `paraplan ARGUMENTS` through the shell, in the root of the sources.
 Outcome run_paraplan(const std::string& arguments);
+
+// Two processes that do nothing but compute, until this goes.
+class BusyNeighbours {
+ public:
+  BusyNeighbours();
+  ~BusyNeighbours();
+  BusyNeighbours(const BusyNeighbours&) = delete;
+  BusyNeighbours& operator=(const BusyNeighbours&) = delete;
+
+ private:
+  std::array<int, 2> processes_;
+};
 
 // A file below a folder of this test program's own, which is emptied at its start.
 std::filesystem::path scratch_file(const std::string& name);

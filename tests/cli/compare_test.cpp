@@ -93,6 +93,20 @@ TEST_F(Compare, NamesTheLargestCause) {
       << outcome.out;
 }
 
+TEST_F(Compare, SaysThatTheMachineWasBusy) {
+  write_run(0.25);
+  change(run_, "\n[layout]",
+         "\n[machine_load]\nranks = 1\ncores = 2\nothers_cores = 0.8\nsteal_share = 0.0\n\n[layout]");
+  EXPECT_TRUE(
+      contains(compare().out,
+               "\n  machine load     other processes used 0.80 of 2 cores; times may be longer than on "
+               "this machine alone\n"))
+      << compare().out;
+  const Json json = Json::parse(compare("--json").out);
+  EXPECT_EQ(json.at("machine_load").at("others_cores"), 0.8);
+  EXPECT_EQ(json["machine_load"]["busy"], true);
+}
+
 TEST_F(Compare, WarnsOfARunThatWasInterrupted) {
   write_run(0, false);
   const Outcome outcome = compare();

@@ -58,6 +58,21 @@ TEST(Profile, MeasuresWhatAScenarioNeedsOnce) {
   EXPECT_GE(load_hardware(out).device.op_samples.size(), measured.device.op_samples.size());
 }
 
+TEST(Profile, SaysThatTheMachineWasBusy) {
+  const fs::path out = scratch_file("busy.toml");
+  const BusyNeighbours neighbours;
+  const Outcome outcome =
+      profile(fmt::format("--ranks 1 --budget-s 1 --for '{}' --out '{}'", scenario().string(), out.string()));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("\nmachine load beside 1 rank: other processes used "), std::string::npos)
+      << outcome.out;
+  EXPECT_NE(outcome.err.find("paraplan: warning: other processes used "), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find(" while 1 rank was measured; times may be longer"), std::string::npos);
+  const std::optional<MachineLoad> load = load_hardware(out).measured_on->load;
+  ASSERT_TRUE(load);
+  EXPECT_GT(load->others_cores, 0.05);
+}
+
 TEST(Profile, RefusesWrongInput) {
   const std::string out = fmt::format("--out '{}'", scratch_file("none.toml").string());
   const auto refused = [](const Outcome& outcome, const char* text) {

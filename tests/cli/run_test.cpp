@@ -90,10 +90,26 @@ TEST(Run, JsonIsAloneOnStandardOutput) {
   EXPECT_EQ(json["steps"].size(), 3U);
   EXPECT_EQ(json["ranks"].size(), 2U);
   EXPECT_EQ(json["transport"], "threads");
+  EXPECT_TRUE(json.contains("machine_load"));
   EXPECT_GT(json["iteration_time_s"].get<double>(), 0);
   const double predicted = json["prediction"]["iteration_time_s"];
   EXPECT_NEAR(json["relative_error"].get<double>(), predicted / json["iteration_time_s"].get<double>() - 1,
               1e-9);
+}
+
+TEST(Run, SaysThatTheMachineWasBusy) {
+  const fs::path run = scratch_file("busy.toml");
+  const BusyNeighbours neighbours;
+  const Outcome outcome =
+      run_layout(scenario(1), "data=1", fmt::format("--steps 1000 --out '{}'", run.string()));
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("paraplan: warning: other processes used "), std::string::npos) << outcome.err;
+  EXPECT_NE(outcome.err.find(" while the steps were measured; times may be longer"), std::string::npos);
+  EXPECT_NE(outcome.out.find("\n  machine load     other processes used "), std::string::npos) << outcome.out;
+  const std::optional<MachineLoad> load = load_run(run).load;
+  ASSERT_TRUE(load);
+  EXPECT_EQ(load->ranks, 1);
+  EXPECT_GT(load->others_cores, 0.05);
 }
 
 TEST(Run, ExecutesAPlanAndWritesRunAndTrace) {

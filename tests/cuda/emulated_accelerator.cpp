@@ -47,6 +47,7 @@ class EmulatedAccelerator final : public Accelerator {
   }
   double free_memory_bytes() const override { return kMemory; }
   double fixed_memory_bytes() const override { return 1 << 20; }
+  std::optional<int64_t> other_processes() const override { return std::nullopt; }
   double queued_seconds(const std::function<void()>& work) override { return seconds_of(work); }
   std::unique_ptr<Recording> record(const std::function<void()>& work) override {
     return std::make_unique<EmulatedRecording>(seconds_of(work));

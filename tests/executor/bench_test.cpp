@@ -148,6 +148,22 @@ TEST(MeasuredProfile, KeepsTheDescriptionOfMoreRanks) {
   EXPECT_EQ(after.device.op_samples.size(), 4u);
 }
 
+TEST(MeasuredProfile, HasTheWorstLoadOfAllThatIsInIt) {
+  const auto busy = [](int64_t ranks, double others_cores) {
+    RanksProfile m = made_up(ranks, 1e-6);
+    m.load = {.ranks = ranks, .cores = 4, .others_cores = others_cores};
+    return m;
+  };
+  const RanksProfile none = made_up(4, 1e-6);
+  const HardwareProfile first = measured_profile({busy(1, 0.3), busy(2, 0.4), none}, nullptr, kHere, 8e9);
+  EXPECT_EQ(first.measured_on->load, busy(1, 0.3).load);  // of one core, not of two
+  EXPECT_EQ(measured_profile({busy(1, 0.1)}, &first, kHere, 8e9).measured_on->load, busy(1, 0.3).load);
+  EXPECT_EQ(measured_profile({busy(1, 0.5)}, &first, kHere, 8e9).measured_on->load, busy(1, 0.5).load);
+  MeasuredOn elsewhere = kHere;
+  elsewhere.machine = "another machine";
+  EXPECT_EQ(measured_profile({busy(1, 0.1)}, &first, elsewhere, 8e9).measured_on->load, busy(1, 0.1).load);
+}
+
 TEST(MeasuredProfile, DoesNotMixTransports) {
   const HardwareProfile threads = measured_profile({made_up(2, 2e-6)}, nullptr, kHere, 8e9);
   MeasuredOn processes = kHere;

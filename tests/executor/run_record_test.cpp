@@ -95,6 +95,13 @@ TEST(RecordRun, KeepsWhatTheRunWasAndWhereItRan) {
   EXPECT_EQ(fullest_rank(run).rank, 2);
 }
 
+TEST(RecordRun, KeepsWhatTheMachineDidBeside) {
+  TrainingResult result = with_seconds({1});
+  EXPECT_EQ(record_run(job_of_four_ranks(0), result, {}).load, std::nullopt);
+  result.load = {.ranks = 4, .cores = 4, .others_cores = 0.5, .steal_share = 0.1};
+  EXPECT_EQ(record_run(job_of_four_ranks(0), result, {}).load, result.load);
+}
+
 TEST(RecordRun, TheRankThatWorksLongestSpeaksForItsStage) {
   const TrainingJob job = job_of_four_ranks(0);
   const TrainingResult result = with_seconds({1});

@@ -25,6 +25,7 @@ struct Sides {
   Prediction prediction;
   std::vector<std::vector<OpTime>> predicted_ops;
   RunRecord run;
+  HardwareProfile profile;
 
   Sides() {
     prediction.layout = {.pipeline = 2};
@@ -57,7 +58,7 @@ struct Sides {
     run.stage_ops = {{op("forward", "ffn.up", 0.060)},
                      {op("forward", "ffn.up", 0.031), op("backward", "ffn.up", 0.047)}};
   }
-  Comparison compared() const { return compare(prediction, predicted_ops, run); }
+  Comparison compared() const { return compare(prediction, predicted_ops, run, profile); }
   std::string cause() const { return largest_cause(compared()); }
 };
 
@@ -192,6 +193,35 @@ TEST(ComparisonReport, JsonHoldsEverything) {
   EXPECT_EQ(json["ops"][0]["pass"], "backward");
   EXPECT_TRUE(json["ops"][0]["measured"].is_null());
   EXPECT_EQ(json["ops"][1]["predicted"]["seconds"], 0.030);
+}
+
+// A run beside other work, with a profile that was measured by day.
+TEST(ComparisonReport, SaysThatTheMachineWasBusy) {
+  Sides sides;
+  const auto report = [&] { return comparison_report(sides.compared(), sides.run, 1); };
+  EXPECT_NE(report().find("\n  machine load     not known\n\n"), std::string::npos) << report();
+  sides.run.load = {.ranks = 2, .cores = 2, .others_cores = 0.8, .steal_share = 0.031};
+  sides.profile.measured_on.emplace().load = MachineLoad{.ranks = 2, .cores = 2, .others_cores = 0.01};
+  EXPECT_NE(
+      report().find("error -10.7 %\n"
+                    "  machine load     other processes used 0.80 of 2 cores, 3.1 % of the cores' time went "
+                    "to other virtual machines; times may be longer than on this machine alone\n"
+                    "  profile's load   other processes used 0.01 of 2 cores\n\n"),
+      std::string::npos)
+      << report();
+}
+
+TEST(ComparisonReport, JsonHoldsTheLoads) {
+  Sides sides;
+  const auto json = [&] { return nlohmann::json::parse(comparison_json(sides.compared(), sides.run)); };
+  EXPECT_TRUE(json().at("machine_load").is_null());
+  EXPECT_TRUE(json().at("profile_machine_load").is_null());
+  sides.run.load = {.ranks = 2, .cores = 2, .others_cores = 0.8, .steal_share = 0.01};
+  sides.profile.measured_on.emplace().load = MachineLoad{.device_users = 0};
+  EXPECT_EQ(json()["machine_load"], nlohmann::json::parse(R"({"ranks": 2, "cores": 2, "others_cores": 0.8,
+            "steal_share": 0.01, "device_users": null, "busy": true})"));
+  EXPECT_EQ(json()["profile_machine_load"]["device_users"], 0);
+  EXPECT_EQ(json()["profile_machine_load"]["busy"], false);
 }
 
 std::string mismatch(const std::string& digest, const PlanFile& plan, const RunRecord& run) {

@@ -140,6 +140,16 @@ TEST(ProfileUpdate, TakesTheDateAndLeavesTheRest) {
   EXPECT_EQ(updated.device.memory_bytes.value, s.hardware.device.memory_bytes.value);
 }
 
+// Ops of a busy run are in it from now on.
+TEST(ProfileUpdate, TakesTheWorseLoad) {
+  Scenario s = measured_scenario();
+  RunRecord run = run_of(s);
+  run.load = {.ranks = 8, .cores = 8, .others_cores = 2};
+  EXPECT_EQ(update(s.hardware, s, run).measured_on->load, run.load);
+  s.hardware.measured_on->load = {.ranks = 8, .cores = 8, .others_cores = 3};
+  EXPECT_EQ(update(s.hardware, s, run).measured_on->load, s.hardware.measured_on->load);
+}
+
 std::string error_of(const HardwareProfile& profile, const Scenario& scenario, const RunRecord& run) {
   try {
     update(profile, scenario, run);

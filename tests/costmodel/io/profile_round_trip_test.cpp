@@ -74,6 +74,12 @@ TEST_F(ProfileRoundTrip, MeasuredSamples) {
   EXPECT_EQ(copy.device.op_samples, profile.device.op_samples);
   EXPECT_EQ(copy.node.samples, profile.node.samples);
   EXPECT_EQ(copy.measured_on, profile.measured_on);
+  profile.measured_on->load = {.ranks = 2, .cores = 8, .others_cores = 0.1, .steal_share = 0};
+  for (const std::optional<int64_t> users : {std::optional<int64_t>{}, std::optional<int64_t>{1}}) {
+    profile.measured_on->load->device_users = users;
+    write_hardware(profile, folder_.path() / "q.toml");
+    EXPECT_EQ(load_hardware(folder_.path() / "q.toml").measured_on, profile.measured_on);
+  }
 }
 
 TEST_F(ProfileRoundTrip, FixedCosts) {

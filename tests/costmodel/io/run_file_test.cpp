@@ -55,6 +55,16 @@ OpTime random_op(std::mt19937_64& random) {
           .origin = static_cast<PriceOrigin>(random() % kPriceOrigins)};
 }
 
+std::optional<MachineLoad> random_load(std::mt19937_64& random) {
+  if (random() % 3 == 0) return std::nullopt;
+  MachineLoad load{.ranks = 1 + random_count(random),
+                   .cores = 1 + random_count(random),
+                   .others_cores = random_size(random),
+                   .steal_share = std::min(1.0, random_size(random))};
+  if (random() % 2 == 0) load.device_users = random_count(random);
+  return load;
+}
+
 RunRecord random_run(uint64_t seed) {
   std::mt19937_64 random(seed);
   RunRecord run;
@@ -86,6 +96,7 @@ RunRecord random_run(uint64_t seed) {
     run.steps.push_back({random_size(random) - 1, random_size(random), random_size(random)});
   run.iteration_time_s = random_size(random);
   run.iteration_spread = random_size(random);
+  run.load = random_load(random);
   for (int64_t rank = 0; rank < run.layout.devices(); ++rank)
     run.ranks.push_back(random_rank(random, rank, run.layout.pipeline));
   run.stage_ops.resize(static_cast<size_t>(run.layout.pipeline));
@@ -107,6 +118,7 @@ class RunFile : public testing::Test {
     run.steps = {{1.5, 2, 0.25}};
     run.ranks = {random_rank(random, 0, 1), random_rank(random, 1, 1)};
     run.stage_ops = {{random_op(random)}, {random_op(random)}};
+    run.load = {.ranks = 2, .cores = 2, .others_cores = 0.5, .steal_share = 0.25};
     run.stage_ops[1][0].seconds = 0.125;
     run.ranks[1].stage = 1;
     return run;
@@ -158,6 +170,22 @@ TEST_F(RunFile, NamesTheLineAndKeyOfAWrongValue) {
   EXPECT_NE(error_in(replaced(text, "schedule = \"1f1b\"", "schedule = \"interleaved\""))
                 .find("layout.virtual_stages: must be above 1"),
             std::string::npos);
+}
+
+TEST_F(RunFile, ALoadMayBeMissingButNotWrong) {
+  const std::string text = run_text(small_run());
+  const auto refused = [&](const std::string& from, const std::string& to) {
+    const std::string error = error_in(replaced(text, from, to));
+    return error.substr(error.find(": ") + 2);
+  };
+  EXPECT_EQ(refused("steal_share = 0.25", "steal_share = 25.0"),
+            "machine_load.steal_share: must be a number from 0, at most 1, is 25");
+  EXPECT_EQ(refused("others_cores = 0.5\n", ""),
+            "machine_load.others_cores: missing; must be a number from 0, at most 1000000000");
+  EXPECT_EQ(refused("ranks = 2\ncores = 2\n", "ranks = 0\ncores = 2\n").substr(0, 18), "machine_load.ranks");
+  RunRecord unknown = small_run();
+  unknown.load.reset();
+  EXPECT_EQ(run_text(unknown).find("machine_load"), std::string::npos);
 }
 
 TEST_F(RunFile, RefusesRanksAndStagesThatAreNotTheLayouts) {

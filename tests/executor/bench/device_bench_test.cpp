@@ -89,6 +89,7 @@ class CpuAccelerator : public Accelerator {
   }
   double free_memory_bytes() const override { return 4e9; }
   double fixed_memory_bytes() const override { return 0; }
+  std::optional<int64_t> other_processes() const override { return std::nullopt; }
   double queued_seconds(const std::function<void()>& work) override {
     work();
     return 1e-3;

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "costmodel/cost_model.h"
 #include "costmodel/io/profiles.h"
@@ -85,6 +87,21 @@ TEST(DeviceProfile, OutOfMemoryLeavesOutAndSaysSo) {
   ASSERT_FALSE(report.choice.left_out.empty());
   EXPECT_NE(report.choice.left_out.front().reason.find("GiB"), std::string::npos);
   EXPECT_GT(report.choice.measured, 0);
+}
+
+// Long enough for the processors' ticks.
+TEST(DeviceProfile, CountsOtherUsersOfTheDevice) {
+  FakeAccelerator accelerator(large_device());
+  accelerator.others = 2;
+  DeviceProfileJob job{.shapes = {}, .date = kDate};
+  job.save = [&](const HardwareProfile&) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    accelerator.others = 1;
+  };
+  const DeviceProfileReport busy = profile_device(accelerator, job);
+  ASSERT_TRUE(busy.load);
+  EXPECT_EQ(busy.load->device_users, 2);  // at the beginning
+  EXPECT_EQ(busy.profile.measured_on->load, busy.load);
 }
 
 DeviceConstants constants() {

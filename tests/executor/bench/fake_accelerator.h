@@ -178,6 +178,7 @@ class FakeAccelerator : public Accelerator {
   }
   double free_memory_bytes() const override { return device_.memory_bytes - used_bytes_; }
   double fixed_memory_bytes() const override { return 5e8; }
+  std::optional<int64_t> other_processes() const override { return others; }
   double queued_seconds(const std::function<void()>& work) override {
     const double before = queue_s_;
     work();
@@ -195,6 +196,7 @@ class FakeAccelerator : public Accelerator {
 
   double used_bytes() const { return used_bytes_; }
   int recordings = 0;
+  std::optional<int64_t> others;
 
  private:
   class FakeRecording : public Recording {
