@@ -10,7 +10,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "costmodel/io/scenario_file.h"
-#include "costmodel/io/text.h"
+#include "costmodel/io/files.h"
 #include "planner/overrides.h"
 #include "planner/plan_file.h"
 #include "planner/plan_layouts.h"

@@ -10,7 +10,7 @@
 #include "costmodel/input_error.h"
 #include "costmodel/io/layout_text.h"
 #include "costmodel/io/scenario_file.h"
-#include "costmodel/io/text.h"
+#include "costmodel/io/files.h"
 #include "planner/report.h"
 #include "planner/trace.h"
 

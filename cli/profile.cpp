@@ -16,7 +16,7 @@
 #include "costmodel/input_error.h"
 #include "costmodel/io/profiles.h"
 #include "costmodel/io/scenario_file.h"
-#include "costmodel/io/text.h"
+#include "costmodel/io/files.h"
 #include "executor/machine.h"
 #include "executor/program.h"
 #include "executor/resident.h"

@@ -15,7 +15,7 @@
 #include "costmodel/input_error.h"
 #include "costmodel/io/profiles.h"
 #include "costmodel/io/scenario_file.h"
-#include "costmodel/io/text.h"
+#include "costmodel/io/files.h"
 #include "executor/bench/device_profile.h"
 #include "executor/interrupt.h"
 #include "executor/machine.h"

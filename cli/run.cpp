@@ -13,7 +13,7 @@
 #include "cli/run_setup.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/run_file.h"
-#include "costmodel/io/text.h"
+#include "costmodel/io/files.h"
 #include "executor/interrupt.h"
 #include "executor/machine.h"
 #include "executor/record_run.h"

@@ -11,7 +11,7 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "costmodel/io/scenario_file.h"
-#include "costmodel/io/text.h"
+#include "costmodel/io/files.h"
 
 namespace paraplan {
 namespace {

@@ -166,6 +166,7 @@ struct HardwareProfile {
   NodeLinks node;
   std::optional<CalibrationRecord> calibration = {};
   std::optional<MeasuredOn> measured_on = {};
+  std::vector<std::string> files = {};  // it was read from: the profile and its tables of samples
 };
 
 }  // namespace paraplan

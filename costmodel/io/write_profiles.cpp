@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "costmodel/io/files.h"
 #include "costmodel/io/gemm_samples.h"
 #include "costmodel/io/node_pairs.h"
 #include "costmodel/io/op_samples.h"
