@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/outputs.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/measured_rows.h"
 #include "costmodel/io/scenario_file.h"
@@ -23,35 +24,46 @@ struct ValidateOptions {
 };
 
 // Empty when the scenario has no measured rows: `scenarios/*.toml` may be named as a whole. It is said, not
-// hidden.
-std::optional<Validation> validate_scenario(const std::string& path, const std::string& measured) {
+// hidden. `inputs` takes what was read.
+std::optional<Validation> validate_scenario(const std::string& path, const std::string& measured,
+                                            std::vector<std::string>& inputs) {
   const Scenario scenario = load_scenario(path);
-  const std::string rows = measured.empty() ? scenario.measured_path : measured;
-  if (!rows.empty()) return validate(scenario, load_measured(rows, scenario));
+  inputs.insert(inputs.end(), scenario.files.begin(), scenario.files.end());
+  const std::string file = measured.empty() ? scenario.measured_path : measured;
+  if (!file.empty()) {
+    const std::vector<MeasuredRow> rows = load_measured(file, scenario);
+    const std::vector<std::string> more = measured_files(file, rows);
+    inputs.insert(inputs.end(), more.begin(), more.end());
+    return validate(scenario, rows);
+  }
   fmt::print(stderr, "paraplan: {}: no measured rows; skipped\n", path);
   return std::nullopt;
 }
 
+std::string report(const std::vector<Validation>& parts, const Validation& all,
+                   const ValidateOptions& options) {
+  if (options.json) return validation_json(all);
+  std::string text;
+  if (options.summary) {
+    text = validation_overview(parts);
+  } else {
+    for (const Validation& part : parts) text += validation_report(part);
+  }
+  return text + validation_summary(all);
+}
+
 int run_validate(const ValidateOptions& options) {
   std::vector<Validation> parts;
+  std::vector<std::string> inputs;
   for (const std::string& path : options.scenarios)
-    if (auto part = validate_scenario(path, options.measured)) parts.push_back(std::move(*part));
+    if (auto part = validate_scenario(path, options.measured, inputs)) parts.push_back(std::move(*part));
   if (parts.empty()) {
     throw InputError(options.scenarios.front(), 0, "measured",
                      "the scenario names no measured rows; give --measured ROWS.tsv");
   }
   Validation all;
   for (const Validation& part : parts) append(all, part);
-  if (options.json) {
-    fmt::print("{}", validation_json(all));
-    return kDone;
-  }
-  if (options.summary) {
-    fmt::print("{}", validation_overview(parts));
-  } else {
-    for (const Validation& part : parts) fmt::print("{}", validation_report(part));
-  }
-  fmt::print("{}", validation_summary(all));
+  Outputs(inputs).deliver({}, report(parts, all, options));
   return kDone;
 }
 
