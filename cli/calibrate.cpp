@@ -1,12 +1,15 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cli/checks.h"
 #include "cli/commands.h"
+#include "cli/options.h"
+#include "cli/outputs.h"
 #include "cli/progress.h"
 #include "cli/warnings.h"
 #include "costmodel/input_error.h"
@@ -31,6 +34,7 @@ struct CalibrateOptions {
   CalibrationOptions fit;
   bool json = false;
   std::string out;
+  bool force = false;
 };
 
 // Rows that no device can have achieved would only pull the constants away.
@@ -41,7 +45,9 @@ void leave_out_rows_above_peak(CalibrationPart& part, Warnings& warnings) {
       fmt::format("{}: left out, because no device does that: {}", part.table, to_string(removed)));
 }
 
-CalibrationPart load_part(const std::string& path, const std::string& measured, Warnings& warnings) {
+// `inputs` takes what was read.
+CalibrationPart load_part(const std::string& path, const std::string& measured, Warnings& warnings,
+                          std::vector<std::string>& inputs) {
   CalibrationPart part{load_scenario(path), "", {}};
   warnings.print(part.scenario);
   const std::string rows = measured.empty() ? part.scenario.measured_path : measured;
@@ -50,6 +56,8 @@ CalibrationPart load_part(const std::string& path, const std::string& measured, 
   }
   part.table = fs::path(rows).filename().string();
   part.rows = load_measured(rows, part.scenario);
+  for (const auto& files : {part.scenario.files, measured_files(rows, part.rows)})
+    inputs.insert(inputs.end(), files.begin(), files.end());
   leave_out_rows_above_peak(part, warnings);
   return part;
 }
@@ -70,33 +78,74 @@ CalibrationOptions fit_options(const CalibrateOptions& options) {
   return fit;
 }
 
-size_t count(const ProfileSet& profiles) {
-  return profiles.hardware.size() + profiles.networks.size() + profiles.software.size();
+// A profile as it may be written.
+struct ProfileFile {
+  fs::path place;  // in a folder of profiles
+  FileKind kind;
+  std::function<FileSet(const fs::path& file)> files;
+};
+
+// Refers to `profiles`.
+std::vector<ProfileFile> list(const ProfileSet& profiles) {
+  std::vector<ProfileFile> all;
+  const auto add = [&](const auto& by_name, const fs::path& folder, FileKind kind) {
+    for (const auto& [name, content] : by_name) {
+      const auto* profile = &content;
+      all.push_back({folder / (name + ".toml"), kind,
+                     [profile](const fs::path& file) { return profile_files(*profile, file); }});
+    }
+  };
+  add(profiles.hardware, "hardware", FileKind::hardware_profile);
+  add(profiles.networks, "networks", FileKind::network_profile);
+  add(profiles.software, "software", FileKind::software_profile);
+  return all;
+}
+
+// --out means a file, also where there is none yet.
+bool names_file(const std::string& out) {
+  std::error_code ignored;  // what cannot be looked at is no folder
+  return out == "-" || file_exists(out) ||
+         (fs::path(out).extension() == ".toml" && !fs::is_directory(out, ignored));
+}
+
+// Before the fit it is not known which profiles will change. Refuses what is wrong whichever do.
+void check_out(const std::string& out, const std::vector<CalibrationPart>& parts, Outputs outputs) {
+  if (names_file(out))
+    return outputs.add("--out", out,
+                       {FileKind::software_profile, FileKind::hardware_profile, FileKind::network_profile});
+  ProfileSet all;
+  for (const CalibrationPart& part : parts) all.add(part.scenario);
+  for (const ProfileFile& profile : list(all))
+    if (file_exists(out / profile.place))
+      outputs.add("--out", (out / profile.place).string(), {profile.kind});
 }
 
 // One changed profile goes to the file `out`, several to folders by kind in `out`.
-void write_profiles(const ProfileSet& profiles, const fs::path& out) {
-  if (count(profiles) > 1 && out.extension() == ".toml") {
+std::vector<FileSet> changed_files(const ProfileSet& changed, const fs::path& out, Outputs& outputs) {
+  const std::vector<ProfileFile> profiles = list(changed);
+  if (profiles.size() > 1 && names_file(out.string()))
     throw InputError("command line", 0, "--out",
-                     fmt::format("must be a folder, because {} profiles change, is \"{}\"", count(profiles),
+                     fmt::format("must be a folder, because {} profiles change, is \"{}\"", profiles.size(),
                                  out.string()));
+  const bool single = profiles.size() == 1 && !fs::is_directory(out);
+  std::vector<FileSet> files;
+  for (const ProfileFile& profile : profiles) {
+    const fs::path file = single ? out : out / profile.place;
+    if (!single) fs::create_directories(file.parent_path());
+    outputs.add("--out", file.string(), {profile.kind});
+    files.push_back(profile.files(file));
   }
-  const bool file = count(profiles) == 1 && !fs::is_directory(out);
-  const auto place = [&](const char* kind, const std::string& name) {
-    if (file) return out;
-    fs::create_directories(out / kind);
-    return out / kind / (name + ".toml");
-  };
-  for (const auto& [name, profile] : profiles.hardware) write_hardware(profile, place("hardware", name));
-  for (const auto& [name, network] : profiles.networks) write_network(network, place("networks", name));
-  for (const auto& [name, profile] : profiles.software) write_software(profile, place("software", name));
+  return files;
 }
 
 int run_calibrate(const CalibrateOptions& options) {
   Warnings warnings;
   std::vector<CalibrationPart> parts;
+  std::vector<std::string> inputs;
   for (const std::string& path : options.scenarios)
-    parts.push_back(load_part(path, options.measured, warnings));
+    parts.push_back(load_part(path, options.measured, warnings, inputs));
+  Outputs outputs(inputs, {options.force, options.json});
+  if (!options.out.empty()) check_out(options.out, parts, outputs);
   ProgressBar bar("leaving rows out");
   CalibrationOptions fit = fit_options(options);
   fit.progress = [&bar](int64_t done, int64_t total) { bar.show(done, total); };
@@ -104,8 +153,9 @@ int run_calibrate(const CalibrateOptions& options) {
   bar.clear();
 
   const bool better = calibration.failure.empty();
-  if (better && !options.out.empty()) write_profiles(calibration.profiles, options.out);
-  fmt::print("{}", options.json ? calibration_json(calibration) : calibration_report(calibration));
+  std::vector<FileSet> files;
+  if (better && !options.out.empty()) files = changed_files(calibration.profiles, options.out, outputs);
+  outputs.deliver(files, options.json ? calibration_json(calibration) : calibration_report(calibration));
   return better ? kDone : kCouldNot;
 }
 
@@ -153,6 +203,7 @@ void add_calibrate(CLI::App& app, Command& chosen) {
       ->add_option("--out", options->out,
                    "File for the changed profile, or folder for several; without it nothing is written")
       ->type_name("PROFILE");
+  add_force(command, options->force);
   command->add_flag("--json", options->json, "Print JSON");
   command->callback([options, &chosen] { chosen = [options] { return run_calibrate(*options); }; });
 }

@@ -8,6 +8,7 @@
 
 #include "cli/checks.h"
 #include "cli/commands.h"
+#include "cli/outputs.h"
 #include "cli/warnings.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
@@ -77,18 +78,26 @@ int run_compare(const CompareOptions& options) {
   scenario.cluster = plan.cluster;
   refuse_mismatch(scenario_digest(scenario), plan, options.plan, run, options.run);
 
+  std::vector<std::string> inputs = scenario.files;
+  inputs.insert(inputs.end(), {options.plan, options.run});
+  Outputs outputs(inputs);
   std::optional<ProfileUpdate> update;
-  if (!options.update.empty())
-    update = updated_profile(load_hardware(options.update), options.update, scenario, run, options.run);
+  if (!options.update.empty()) {
+    const HardwareProfile former = load_hardware(options.update);
+    outputs.renew(former.files);  // the plan's own hardware profile, mostly, and read to be rewritten
+    outputs.add("--update", options.update, {FileKind::hardware_profile});
+    update = updated_profile(former, options.update, scenario, run, options.run);
+  }
 
   CostModel model(scenario);
   const Prediction prediction = predict_plan(model, plan, options.plan);
   warn(options, plan, prediction, run);
   const Comparison comparison = compare(prediction, model.op_times(plan.layout), run, scenario.hardware);
-  fmt::print("{}", options.json ? comparison_json(comparison, run)
-                                : comparison_report(comparison, run, static_cast<size_t>(options.ops)));
+  std::vector<FileSet> files;
+  if (update) files.push_back(profile_files(update->profile, options.update));
+  outputs.deliver(files, options.json ? comparison_json(comparison, run)
+                                      : comparison_report(comparison, run, static_cast<size_t>(options.ops)));
   if (update) {
-    write_hardware(update->profile, options.update);
     fmt::print(stderr,
                "paraplan: {}: holds {} ops of the run; plans made with it before are to be made again\n",
                options.update, update->ops);

@@ -1,11 +1,14 @@
 #include <fmt/format.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
+#include <sstream>
 #include <string>
 
 #include "cli/commands.h"
 #include "cli/mistakes.h"
+#include "cli/print.h"
 #include "costmodel/input_error.h"
 #include "executor/worlds.h"
 #include "kernels/backends.h"
@@ -35,8 +38,10 @@ int parse(int argc, char** argv, Command& chosen) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
-    fail_command_line(app, {argv + 1, argv + argc}, error);
+    if (error.get_exit_code() != 0) fail_command_line(app, {argv + 1, argv + argc}, error);
+    std::ostringstream text;  // of --help or --version
+    app.exit(error, text, text);
+    print(text.str());
   }
   return kDone;
 }
@@ -44,13 +49,16 @@ int parse(int argc, char** argv, Command& chosen) {
 int run_command_line(int argc, char** argv) {
   Command chosen;
   const int parsed = parse(argc, argv, chosen);
-  return chosen && parsed == kDone ? chosen() : parsed;
+  const int exit_code = chosen && parsed == kDone ? chosen() : parsed;
+  close_standard_output();
+  return exit_code;
 }
 
 }  // namespace
 }  // namespace paraplan
 
 int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file that grows too large is an error of its write, not the end
   try {
     return paraplan::run_command_line(argc, argv);
   } catch (const paraplan::InputError& error) {

@@ -1,11 +1,6 @@
 #include "cli/options.h"
 
-#include <fmt/format.h>
-
-#include <filesystem>
-
 #include "cli/checks.h"
-#include "costmodel/input_error.h"
 
 namespace paraplan {
 
@@ -19,17 +14,8 @@ void add_objective(CLI::App* command, std::string& objective, const std::string&
       ->capture_default_str();
 }
 
-void check_output(const std::string& file, const char* option, const std::string& input) {
-  namespace fs = std::filesystem;
-  if (file.empty()) return;
-  const fs::path folder = fs::path(file).parent_path();
-  if (!folder.empty() && !fs::is_directory(folder))
-    throw InputError("command line", 0, option, fmt::format("there is no folder {}", folder.string()));
-  if (fs::is_directory(file))
-    throw InputError("command line", 0, option, fmt::format("{} is a folder; a file is needed", file));
-  std::error_code unknown;
-  if (!input.empty() && fs::equivalent(file, input, unknown))
-    throw InputError("command line", 0, option, fmt::format("{} is the input; another file is needed", file));
+void add_force(CLI::App* command, bool& force) {
+  command->add_flag("--force", force, "Replace an output that holds something of another kind");
 }
 
 Objective parse_objective(const std::string& name) {

@@ -1,6 +1,3 @@
-#include <fmt/format.h>
-
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,9 +5,9 @@
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/outputs.h"
 #include "cli/progress.h"
 #include "cli/warnings.h"
-#include "costmodel/io/text.h"
 #include "planner/overrides.h"
 #include "planner/plan_file.h"
 #include "planner/plan_layouts.h"
@@ -29,10 +26,13 @@ struct PlanOptions {
   std::optional<double> headroom;  // empty: as the scenario says
   bool json = false;
   std::string out;
+  bool force = false;
 };
 
 int run_plan(const PlanOptions& options) {
   Scenario scenario = load_and_warn(options.scenario);
+  Outputs outputs(scenario.files, {options.force, options.json});
+  outputs.add("--out", options.out, {FileKind::plan});
   if (!options.devices.empty()) {
     scenario = apply_overrides(scenario, {{"devices", options.devices}}, "command line");
   }
@@ -46,10 +46,10 @@ int run_plan(const PlanOptions& options) {
   const PlanResult plan = plan_layouts(scenario, search);
   bar.clear();
 
-  if (!options.out.empty() && !plan.layouts.empty()) {
-    write_text_file(options.out, plan_file_text(scenario, plan.layouts.front()));
-  }
-  fmt::print("{}", options.json ? plan_json(scenario, plan) : plan_report(scenario, plan));
+  std::vector<FileSet> files;
+  if (!options.out.empty() && !plan.layouts.empty())
+    files.push_back({{options.out, plan_file_text(scenario, plan.layouts.front())}});
+  outputs.deliver(files, options.json ? plan_json(scenario, plan) : plan_report(scenario, plan));
   return plan.layouts.empty() ? kCouldNot : kDone;
 }
 
@@ -72,6 +72,7 @@ void add_plan(CLI::App& app, Command& chosen) {
   add_objective(command, options->objective);
   command->add_flag("--json", options->json, "Print JSON");
   command->add_option("--out", options->out, "File to write the best layout to")->type_name("PLAN");
+  add_force(command, options->force);
   command->callback([options, &chosen] { chosen = [options] { return run_plan(*options); }; });
 }
 

@@ -6,11 +6,11 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/outputs.h"
 #include "cli/warnings.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/layout_text.h"
-#include "costmodel/io/text.h"
 #include "planner/report.h"
 #include "planner/trace.h"
 
@@ -22,10 +22,13 @@ struct PredictOptions {
   std::string layout;
   bool json = false;
   std::string trace;
+  bool force = false;
 };
 
 int run_predict(const PredictOptions& options) {
   const Scenario scenario = load_and_warn(options.scenario);
+  Outputs outputs(scenario.files, {options.force, options.json});
+  outputs.add("--trace", options.trace, {FileKind::trace});
   const Layout layout = parse_layout(options.layout, "command line");
   CostModel model(scenario);
   const PredictionResult result = model.predict(layout);
@@ -34,13 +37,14 @@ int run_predict(const PredictOptions& options) {
                      fmt::format("{}: {} ({})", options.layout, infeasible->rule, infeasible->detail));
   }
   const Prediction& prediction = std::get<Prediction>(result);
+  std::vector<FileSet> files;
   if (!options.trace.empty()) {
     std::ostringstream trace;
     write_chrome_trace(model.timeline(layout), trace);
-    write_text_file(options.trace, trace.str());
+    files.push_back({{options.trace, trace.str()}});
   }
-  fmt::print("{}",
-             options.json ? prediction_json(scenario, prediction) : prediction_report(scenario, prediction));
+  outputs.deliver(
+      files, options.json ? prediction_json(scenario, prediction) : prediction_report(scenario, prediction));
   return kDone;
 }
 
@@ -58,6 +62,7 @@ void add_predict(CLI::App& app, Command& chosen) {
   command->add_flag("--json", options->json, "Print JSON");
   command->add_option("--trace", options->trace, "File for the step's timeline (Chrome trace)")
       ->type_name("TRACE");
+  add_force(command, options->force);
   command->callback([options, &chosen] { chosen = [options] { return run_predict(*options); }; });
 }
 

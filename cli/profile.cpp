@@ -10,6 +10,7 @@
 #include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/print.h"
 #include "cli/profile_device.h"
 #include "cli/progress.h"
 #include "cli/warnings.h"
@@ -17,7 +18,6 @@
 #include "costmodel/input_error.h"
 #include "costmodel/io/profiles.h"
 #include "costmodel/io/scenario_file.h"
-#include "costmodel/io/text.h"
 #include "executor/machine.h"
 #include "executor/program.h"
 #include "executor/resident.h"
@@ -42,15 +42,14 @@ std::vector<ShapeJob> jobs_of(Scenario scenario, int64_t ranks) {
 class Profiler {
  public:
   explicit Profiler(const ProfileOptions& options) : options_(options), machine_(this_machine()) {
-    check_output(options.out, "--out", options.for_scenario);
-    previous_ = previous_profile(options.out, machine_.name);
     if (!options.for_scenario.empty()) scenario_ = load_scenario(options.for_scenario);
+    target_ = profile_target(options, scenario_, machine_.name);
   }
 
   // One thread per rank: alone first, then all at once.
   int run_on_threads() {
     const std::set<int> counts = {1, options_.ranks.value_or(1)};
-    announce();
+    warn();
     for (int ranks : counts) {
       const Jobs jobs = jobs_for(ranks);
       if (jobs.missing.empty()) continue;
@@ -69,8 +68,8 @@ class Profiler {
       throw InputError(
           "command line", 0, "--ranks",
           fmt::format("{} ranks are asked for, {} processes were started", *options_.ranks, world.size()));
-    if (world.rank() == 0) announce();
     const Jobs jobs = jobs_for(world.size());
+    if (world.rank() == 0) warn();
     if (!jobs.missing.empty()) measured_.push_back(measure_here(world, jobs, options_.budget_s));
     return world.rank() == 0 ? write("mpi") : kDone;
   }
@@ -85,14 +84,13 @@ class Profiler {
     const std::vector<ShapeJob> all =
         scenario_ ? jobs_of(*scenario_, ranks) : general_jobs(ranks, executor_software());
     if (!all.empty()) const Program checked(all.front().scenario, all.front().layout);
-    const bool adds = previous_ && scenario_;
-    return {missing(all, adds ? previous_->device.op_samples : std::vector<OpSample>{}),
+    const bool adds = target_.previous && scenario_;
+    return {missing(all, adds ? target_.previous->device.op_samples : std::vector<OpSample>{}),
             largest_parameters(all)};
   }
 
-  void announce() const {
+  void warn() const {
     if (scenario_) Warnings().print(*scenario_);
-    if (!previous_) announce_replacement(options_.out);
   }
 
   RanksProfile measure_here(World& world, const Jobs& jobs, double budget_s) const {
@@ -106,7 +104,7 @@ class Profiler {
     constexpr size_t kShown = 5;
     const std::vector<OpSample> none;
     for (const ShapeJob& job : jobs) {
-      const auto shapes = missing_shapes(job, previous_ ? previous_->device.op_samples : none);
+      const auto shapes = missing_shapes(job, target_.previous ? target_.previous->device.op_samples : none);
       std::string text;
       for (size_t i = 0; i < shapes.size() && i < kShown; ++i) text += (i > 0 ? ", " : "") + shapes[i];
       if (shapes.size() > kShown) text += fmt::format(" and {} more", shapes.size() - kShown);
@@ -116,34 +114,42 @@ class Profiler {
 
   int write(const std::string& transport) {
     if (measured_.empty()) {
-      fmt::print("{}: nothing to measure, all shapes are there\n", options_.out);
+      print(fmt::format("{}: nothing to measure, all shapes are there\n", options_.out));
       return kDone;
     }
     const MeasuredOn on{machine_.name, machine_.libraries, transport, utc_now()};
-    const HardwareProfile profile =
-        measured_profile(measured_, previous_ ? &*previous_ : nullptr, on, machine_memory_bytes());
-    write_hardware(profile, options_.out);
+    const HardwareProfile profile = measured_profile(
+        measured_, target_.previous ? &*target_.previous : nullptr, on, machine_memory_bytes());
+    target_.outputs.deliver(
+        {profile_files(profile, options_.out)},
+        fmt::format("{}: {} ops, {} collectives on {}\n", options_.out, profile.device.op_samples.size(),
+                    profile.node.samples.size(), machine_.name) +
+            load_report());
+    for (const RanksProfile& m : measured_)
+      print_warning(load_warning(m.load, ranks_of(m) + (m.ranks == 1 ? " was measured" : " were measured")));
     for (const RanksProfile& m : measured_)
       for (const std::string& layout : m.left_out)
         fmt::print(stderr,
                    "paraplan: no time left for {} on {} ranks; a larger --budget-s or another run adds it\n",
                    layout, m.ranks);
-    fmt::print("{}: {} ops, {} collectives on {}\n", options_.out, profile.device.op_samples.size(),
-               profile.node.samples.size(), machine_.name);
-    for (const RanksProfile& m : measured_) tell_load(m);
     return kDone;
   }
 
-  static void tell_load(const RanksProfile& m) {
-    const std::string ranks = fmt::format("{} rank{}", m.ranks, m.ranks == 1 ? "" : "s");
-    fmt::print("machine load beside {}: {}\n", ranks, load_text(m.load));
-    print_warning(load_warning(m.load, fmt::format("{} {} measured", ranks, m.ranks == 1 ? "was" : "were")));
+  static std::string ranks_of(const RanksProfile& m) {
+    return m.ranks == 1 ? std::string("1 rank") : fmt::format("{} ranks", m.ranks);
+  }
+
+  std::string load_report() const {
+    std::string text;
+    for (const RanksProfile& m : measured_)
+      text += fmt::format("machine load beside {}: {}\n", ranks_of(m), load_text(m.load));
+    return text;
   }
 
   ProfileOptions options_;
   Machine machine_;
-  std::optional<HardwareProfile> previous_;
   std::optional<Scenario> scenario_;
+  ProfileTarget target_;
   std::vector<RanksProfile> measured_;
 };
 
@@ -181,6 +187,7 @@ void add_profile(CLI::App& app, Command& chosen) {
       ->type_name("PROFILE");
   command->add_option("--for", options->for_scenario, "Measure just the shapes that this scenario needs")
       ->type_name("SCENARIO");
+  add_force(command, options->force);
   command->add_option("--budget-s", options->budget_s, "Seconds to spend, about")
       ->check(number_above_zero())
       ->capture_default_str();

@@ -6,16 +6,15 @@
 #include <map>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "cli/commands.h"
-#include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/warnings.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/profiles.h"
-#include "costmodel/io/text.h"
 #include "executor/bench/device_profile.h"
 #include "executor/interrupt.h"
 #include "executor/machine.h"
@@ -68,18 +67,16 @@ class DeviceProfiler {
  public:
   explicit DeviceProfiler(const ProfileOptions& options) : options_(options), start_s_(now_s()) {
     check_ranks(options);
-    check_output(options.out, "--out", options.for_scenario);
     if (!options.for_scenario.empty()) scenario_ = load_and_warn(options.for_scenario);
     accelerator_ = accelerator_of(options.device);
     info_ = accelerator_->info();
-    previous_ = previous_profile(options.out, info_.name);
-    if (!previous_) announce_replacement(options.out);
+    target_ = profile_target(options, scenario_, info_.name);
   }
 
   int run() {
     DeviceProfileJob job;
     job.shapes = scenario_ ? device_jobs(*scenario_) : general_device_jobs(executor_software());
-    job.previous = previous_ ? &*previous_ : nullptr;
+    job.previous = target_.previous ? &*target_.previous : nullptr;
     job.described = description();
     job.date = utc_now();
     job.go_on = [this] { return !watch_.interrupted() && now_s() - start_s_ < options_.budget_s; };
@@ -88,15 +85,16 @@ class DeviceProfiler {
     job.progress = [&](int64_t done, int64_t total) { bar.show(done, total); };
     const DeviceProfileReport report = profile_device(*accelerator_, job);
     bar.clear();
-    write_hardware(report.profile, options_.out);
-    print(report);
+    target_.outputs.deliver({profile_files(report.profile, options_.out)}, text_of(report));
+    print_warning(load_warning(report.load, "the device was measured"));
+    tell_left(report.choice);
     return kDone;
   }
 
  private:
   // The scenario's hardware, if it is of this kind.
   const HardwareProfile* description() const {
-    if (previous_) return nullptr;
+    if (target_.previous) return nullptr;
     if (scenario_ && describes(scenario_->hardware, info_)) return &scenario_->hardware;
     if (scenario_)
       fmt::print(stderr,
@@ -113,17 +111,20 @@ class DeviceProfiler {
     saved_s_ = now_s();
   }
 
-  void print(const DeviceProfileReport& report) const {
+  std::string text_of(const DeviceProfileReport& report) const {
     const ChoiceReport& c = report.choice;
-    fmt::print("{}: {} ops of {}, {} of them new\n", options_.out, report.profile.device.op_samples.size(),
-               info_.name, report.new_samples);
-    fmt::print("interpolation checked: {} midpoints, {} refined, worst error of the others {:.1f} %\n",
-               c.midpoints, c.refined, 100 * c.worst_error);
-    fmt::print("shapes needed: {}; measured {}, interpolated {}, not checked {}, left out {}\n", c.needed,
-               c.measured, c.interpolated, c.unchecked, c.left_out.size());
-    print_left_out(c);
-    fmt::print("machine load: {}\n", load_text(report.load));
-    print_warning(load_warning(report.load, "the device was measured"));
+    return fmt::format(
+        "{}: {} ops of {}, {} of them new\n"
+        "interpolation checked: {} midpoints, {} refined, worst error of the others {:.1f} %\n"
+        "shapes needed: {}; measured {}, interpolated {}, not checked {}, left out {}\n"
+        "machine load: {}\n",
+        options_.out, report.profile.device.op_samples.size(), info_.name, report.new_samples, c.midpoints,
+        c.refined, 100 * c.worst_error, c.needed, c.measured, c.interpolated, c.unchecked, c.left_out.size(),
+        load_text(report.load));
+  }
+
+  void tell_left(const ChoiceReport& choice) const {
+    print_left_out(choice);
     if (watch_.interrupted())
       fmt::print(stderr, "paraplan: interrupted; {} holds what was measured, another run goes on\n",
                  options_.out);
@@ -146,23 +147,31 @@ class DeviceProfiler {
   double start_s_;
   std::unique_ptr<Accelerator> accelerator_;
   AcceleratorInfo info_;
-  std::optional<HardwareProfile> previous_;
   std::optional<Scenario> scenario_;
+  ProfileTarget target_;
   double saved_s_ = 0;
 };
 
 }  // namespace
 
-std::optional<HardwareProfile> previous_profile(const std::string& path, const std::string& machine) {
-  if (!file_exists(path)) return std::nullopt;
-  HardwareProfile previous = load_hardware(path);
-  if (previous.measured_on && previous.measured_on->machine == machine) return previous;
-  return std::nullopt;
-}
-
-void announce_replacement(const std::string& path) {
-  if (file_exists(path))
-    fmt::print(stderr, "paraplan: {} is not measured on this machine; it is replaced\n", path);
+ProfileTarget profile_target(const ProfileOptions& options, const std::optional<Scenario>& scenario,
+                             const std::string& machine) {
+  const std::vector<std::string> inputs = scenario ? scenario->files : std::vector<std::string>();
+  ProfileTarget target{Outputs(inputs, {.force = options.force}), std::nullopt};
+  if (file_kind(options.out) == FileKind::hardware_profile) {
+    HardwareProfile there = load_hardware(options.out);
+    const std::string of = there.measured_on ? there.measured_on->machine : "no machine";
+    if (of != machine && !options.force)
+      throw InputError(
+          "command line", 0, "--out",
+          fmt::format("{} is a hardware profile measured on {}, and this is {}; --force replaces it",
+                      options.out, of, machine));
+    target.outputs.renew(
+        there.files);  // also where the scenario names it: it is read to be added to, or given up
+    if (of == machine) target.previous = std::move(there);
+  }
+  target.outputs.add("--out", options.out, {FileKind::hardware_profile});
+  return target;
 }
 
 int profile_accelerator(const ProfileOptions& options) {

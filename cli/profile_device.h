@@ -3,7 +3,9 @@
 #include <optional>
 #include <string>
 
+#include "cli/outputs.h"
 #include "costmodel/hardware_profile.h"
+#include "costmodel/scenario.h"
 #include "costmodel/software_profile.h"
 
 namespace paraplan {
@@ -14,13 +16,19 @@ struct ProfileOptions {
   std::string out;
   std::string for_scenario;
   double budget_s = 60;
+  bool force = false;
 };
 
-// The profile that is there already and may be added to; none when it is of another machine.
-std::optional<HardwareProfile> previous_profile(const std::string& path, const std::string& machine);
+// Where the measured profile goes.
+struct ProfileTarget {
+  Outputs outputs;
+  std::optional<HardwareProfile> previous;  // is there already, of this machine, and is added to
+};
 
-// Tells the user that a file which is no previous profile will be replaced; nothing where there is no file.
-void announce_replacement(const std::string& path);
+// Throws InputError when --out cannot be written, or holds anything else that --force does not give up.
+// `scenario`: the one to measure for, if any.
+ProfileTarget profile_target(const ProfileOptions& options, const std::optional<Scenario>& scenario,
+                             const std::string& machine);
 
 // The executor's own kernels: what is measured where no scenario names its software.
 SoftwareProfile executor_software();

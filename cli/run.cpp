@@ -9,11 +9,11 @@
 
 #include "cli/checks.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/run_setup.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/run_file.h"
-#include "costmodel/io/text.h"
 #include "executor/interrupt.h"
 #include "executor/machine.h"
 #include "executor/record_run.h"
@@ -46,14 +46,15 @@ void deliver(const RunOptions& options, const RunSetup& setup, const TrainingRes
              const std::string& transport) {
   const Scenario& scenario = setup.job.scenario;
   const RunRecord run = record_of(setup, result, transport);
-  if (!options.out.empty()) write_text_file(options.out, run_text(run));
+  std::vector<FileSet> files;
+  if (!options.out.empty()) files.push_back({{options.out, run_text(run)}});
   if (!options.trace.empty()) {
     std::ostringstream trace;
     write_chrome_trace(stage_timelines(setup.job, result), trace);
-    write_text_file(options.trace, trace.str());
+    files.push_back({{options.trace, trace.str()}});
   }
-  fmt::print("{}", options.json ? run_json(scenario, run, setup.prediction)
-                                : run_report(scenario, run, setup.prediction));
+  setup.outputs.deliver(files, options.json ? run_json(scenario, run, setup.prediction)
+                                            : run_report(scenario, run, setup.prediction));
   print_warning(load_warning(run.load, "the steps were measured"));
   if (run.complete) return;
   fmt::print(stderr, "paraplan: interrupted after {} steps{}\n", run.steps.size(),
@@ -70,14 +71,13 @@ int train_rank(World& world, const RunOptions& options, const RunSetup& setup, c
   TrainingHooks hooks;
   hooks.after_step = [&](int64_t step, const StepRecord& record) {
     if (bar) return bar->show(step + 1, job.warmup_steps + job.steps);
-    fmt::print("{}", step_line(job.scenario, step, record));
-    std::fflush(stdout);
+    setup.outputs.print_report(step_line(job.scenario, step, record));
   };
   hooks.stop = [&watch] { return watch.interrupted(); };
   // A launcher may kill long before the step's end: what is known stays on disk.
   if (!options.out.empty())
     hooks.progress = [&](const TrainingResult& so_far) {
-      write_text_file(options.out, run_text(record_of(setup, so_far, world.transport())));
+      setup.outputs.save({options.out, run_text(record_of(setup, so_far, world.transport()))});
     };
   const TrainingResult result = train(world, job, *setup.samples, hooks);
   bar.reset();
@@ -167,6 +167,7 @@ void add_options(CLI::App* command, RunOptions& options) {
       ->type_name("TRACE");
   command->add_option("--out", options.out, "File for all that was measured, also when interrupted")
       ->type_name("RUN");
+  add_force(command, options.force);
   command->add_flag("--json", options.json, "Print JSON");
 }
 

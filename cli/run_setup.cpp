@@ -4,10 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <stdexcept>
 
-#include "cli/options.h"
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/file_kind.h"
@@ -115,6 +113,16 @@ std::unique_ptr<SampleSource> training_data(const RunOptions& options, const Sce
   }
 }
 
+Outputs run_outputs(const RunOptions& options, const Scenario& scenario) {
+  std::vector<std::string> inputs = scenario.files;
+  inputs.push_back(options.input);
+  if (!options.data.empty()) inputs.push_back(options.data);
+  Outputs outputs(inputs, {options.force, options.json});
+  outputs.add("--out", options.out, {FileKind::run});
+  outputs.add("--trace", options.trace, {FileKind::trace});
+  return outputs;
+}
+
 // Names of the kernels whose time is not that of a measurement in the hardware profile, in the order of the
 // step.
 std::vector<std::string> unmeasured_ops(const TrainingJob& job) {
@@ -145,8 +153,6 @@ std::string unmeasured_warning(const std::vector<std::string>& names, const RunS
 
 RunSetup set_up_run(const RunOptions& options, int64_t launched_ranks) {
   check_device(options.device);
-  check_output(options.out, "--out", options.input);
-  check_output(options.trace, "--trace", options.input);
   RunSetup setup;
   refuse_other_kind(options.input, {FileKind::plan, FileKind::scenario});
   const bool is_plan = file_kind(options.input) == FileKind::plan;
@@ -161,6 +167,7 @@ RunSetup set_up_run(const RunOptions& options, int64_t launched_ranks) {
   job.memory_limit_bytes = job.scenario.hardware.device.memory_bytes;
   job.trace = !options.trace.empty();
   setup.samples = training_data(options, job.scenario);
+  setup.outputs = run_outputs(options, job.scenario);
   return setup;
 }
 

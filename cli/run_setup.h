@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/outputs.h"
 #include "costmodel/prediction.h"
 #include "executor/batch.h"
 #include "executor/trainer.h"
@@ -24,6 +25,7 @@ struct RunOptions {
   std::string trace;
   std::string out;
   bool json = false;
+  bool force = false;
 };
 
 // All that a run needs, checked.
@@ -32,6 +34,7 @@ struct RunSetup {
   Prediction prediction;
   std::string digest;  // of the scenario
   std::unique_ptr<SampleSource> samples;
+  Outputs outputs;
 };
 
 // Reads the files and checks everything that can be known before the first step. `launched_ranks`: processes

@@ -1,7 +1,5 @@
 #include "planner/sweep.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -9,10 +7,11 @@
 
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/outputs.h"
 #include "cli/progress.h"
 #include "cli/warnings.h"
+#include "costmodel/input_error.h"
 #include "costmodel/io/scenario_file.h"
-#include "costmodel/io/text.h"
 
 namespace paraplan {
 namespace {
@@ -23,7 +22,25 @@ struct SweepOptions {
   std::string objective = "time";
   std::string csv;
   bool json = false;
+  bool force = false;
 };
+
+// All that the sweep will read. Of values that are wrong the sweep itself tells.
+std::vector<std::string> inputs_of(const Scenario& scenario, const std::vector<Variation>& variations) {
+  std::vector<std::string> files = scenario.files;
+  for (const Variation& variation : variations) {
+    for (const std::string& value : variation.values) {
+      try {
+        const std::vector<std::string> more =
+            override_files(scenario, {variation.key, value}, "command line");
+        files.insert(files.end(), more.begin(), more.end());
+      } catch (const InputError&) {
+        continue;
+      }
+    }
+  }
+  return files;
+}
 
 int run_sweep(const SweepOptions& options) {
   const Scenario scenario = load_scenario(options.scenario);
@@ -31,6 +48,8 @@ int run_sweep(const SweepOptions& options) {
   warnings.print(scenario);
   std::vector<Variation> variations;
   for (const std::string& text : options.vary) variations.push_back(parse_variation(text, "command line"));
+  Outputs outputs(inputs_of(scenario, variations), {options.force, options.json});
+  outputs.add("--csv", options.csv, {FileKind::sweep});
 
   ProgressBar bar("planning points");
   const auto progress = [&bar](int64_t done, int64_t total) { bar.show(done, total); };
@@ -39,8 +58,9 @@ int run_sweep(const SweepOptions& options) {
   bar.clear();
   for (const SweepPoint& point : points) warnings.print(point.scenario);
 
-  if (!options.csv.empty()) write_text_file(options.csv, sweep_csv(points));
-  fmt::print("{}", options.json ? sweep_json(scenario, points) : sweep_report(points));
+  std::vector<FileSet> files;
+  if (!options.csv.empty()) files.push_back({{options.csv, sweep_csv(points)}});
+  outputs.deliver(files, options.json ? sweep_json(scenario, points) : sweep_report(points));
   const bool any_fits =
       std::ranges::any_of(points, [](const SweepPoint& point) { return !point.plan.layouts.empty(); });
   return any_fits ? kDone : kCouldNot;
@@ -63,8 +83,10 @@ void add_sweep(CLI::App& app, Command& chosen) {
   add_objective(command, options->objective,
                 "; cost: on exactly the devices of a point where their number is varied, else also on fewer");
   CLI::Option* csv =
-      command->add_option("--csv", options->csv, "File to write the rows to")->type_name("FILE");
+      command->add_option("--csv", options->csv, "File to write the rows to; - for standard output")
+          ->type_name("FILE");
   command->add_flag("--json", options->json, "Print JSON")->excludes(csv);
+  add_force(command, options->force);
   command->callback([options, &chosen] { chosen = [options] { return run_sweep(*options); }; });
 }
 

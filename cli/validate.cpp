@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/outputs.h"
 #include "cli/warnings.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/measured_rows.h"
@@ -26,13 +27,19 @@ struct ValidateOptions {
 };
 
 // Empty when the scenario has no measured rows: `scenarios/*.toml` may be named as a whole. It is said, not
-// hidden.
+// hidden. `inputs` takes what was read.
 std::optional<Validation> validate_scenario(const std::string& path, const std::string& measured,
-                                            Warnings& warnings) {
+                                            Warnings& warnings, std::vector<std::string>& inputs) {
   const Scenario scenario = load_scenario(path);
   warnings.print(scenario);
-  const std::string rows = measured.empty() ? scenario.measured_path : measured;
-  if (!rows.empty()) return validate(scenario, load_measured(rows, scenario));
+  inputs.insert(inputs.end(), scenario.files.begin(), scenario.files.end());
+  const std::string file = measured.empty() ? scenario.measured_path : measured;
+  if (!file.empty()) {
+    const std::vector<MeasuredRow> rows = load_measured(file, scenario);
+    const std::vector<std::string> more = measured_files(file, rows);
+    inputs.insert(inputs.end(), more.begin(), more.end());
+    return validate(scenario, rows);
+  }
   fmt::print(stderr, "paraplan: {}: no measured rows; skipped\n", path);
   return std::nullopt;
 }
@@ -54,15 +61,17 @@ std::vector<std::string> once(const std::vector<std::string>& paths, Warnings& w
 int run_validate(const ValidateOptions& options) {
   Warnings warnings;
   std::vector<Validation> parts;
+  std::vector<std::string> inputs;
   for (const std::string& path : once(options.scenarios, warnings))
-    if (auto part = validate_scenario(path, options.measured, warnings)) parts.push_back(std::move(*part));
+    if (auto part = validate_scenario(path, options.measured, warnings, inputs))
+      parts.push_back(std::move(*part));
   if (parts.empty()) {
     throw InputError(options.scenarios.front(), 0, "measured",
                      "the scenario names no measured rows; give --measured ROWS.tsv");
   }
-  fmt::print("{}", options.json      ? validation_json(parts)
-                   : options.summary ? validation_overview(parts)
-                                     : validation_report(parts));
+  Outputs(inputs).deliver({}, options.json      ? validation_json(parts)
+                              : options.summary ? validation_overview(parts)
+                                                : validation_report(parts));
   return kDone;
 }
 

@@ -173,6 +173,7 @@ struct HardwareProfile {
   std::optional<CalibrationRecord> calibration = {};
   std::optional<MeasuredOn> measured_on = {};
   std::vector<std::string> warnings = {};  // of its file
+  std::vector<std::string> files = {};     // it was read from: the profile and its tables of samples
 };
 
 }  // namespace paraplan

@@ -57,6 +57,8 @@ struct Scenario {
   std::string measured_path;  // resolved; empty: none
   std::string path;           // file it was read from; other models are looked for beside it. Empty: none
   std::vector<std::string> warnings;  // of that file and of overrides, not of the profiles
+  std::vector<std::string>
+      files;  // all that belong to it: itself, its model, profiles, their tables, measured rows
 };
 
 // Bytes of model state per parameter at the scenario's precision. fp32 weights are their own master copy and

@@ -98,9 +98,9 @@ struct FrameworkMemory {
   Constant logits_copies;       // fp32 copies of the logits alive at the loss
   Constant most_logits_copies;  // of the trainers that the profile stands for, in the most wasteful one; 0:
                                 // as logits_copies. Such a loss must fit, too, or a layout is tight
-  Constant reserve_factor;         // allocator's reserved over allocated bytes (>= 1)
-  Constant context_bytes;          // outside the allocator: device context, libraries; 0: the hardware's
-  Constant communicator_bytes;     // outside the allocator: per communicator of more than one rank
+  Constant reserve_factor;      // allocator's reserved over allocated bytes (>= 1)
+  Constant context_bytes;       // outside the allocator: device context, libraries; 0: the hardware's
+  Constant communicator_bytes;  // outside the allocator: per communicator of more than one rank
   Constant zero3_live_parameters;  // parameters a ZeRO-3 rank keeps gathered at most
 };
 

@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "costmodel/input_error.h"
+#include "costmodel/io/files.h"
 
 namespace paraplan {
 namespace {
@@ -39,10 +40,10 @@ class Descriptor {
 }  // namespace
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
+  require_regular_file(path);
   const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   struct stat status = {};
   if (file.number() < 0 || fstat(file.number(), &status) != 0) fail_with_errno(path);
-  if (!S_ISREG(status.st_mode)) fail(path, "not a regular file");
   size_ = static_cast<size_t>(status.st_size);
   if (size_ == 0) return;  // nothing to map
   void* address = mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.number(), 0);

@@ -181,7 +181,6 @@ class MpiWorld : public World {
 void end_job(const char* message, int exit_code) {
   int rank = -1;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  std::fflush(stdout);
   fmt::print(stderr, "paraplan: rank {}: {}\n", rank, message);
   std::fflush(stderr);
   MPI_Abort(MPI_COMM_WORLD, exit_code);

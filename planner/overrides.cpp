@@ -8,6 +8,7 @@
 #include <map>
 
 #include "costmodel/input_error.h"
+#include "costmodel/io/files.h"
 #include "costmodel/io/job.h"
 #include "costmodel/io/known_words.h"
 #include "costmodel/io/model_file.h"
@@ -37,8 +38,10 @@ struct Assignment {
     return *size;
   }
 
-  fs::path existing(const fs::path& path) const {
+  // The path, which now belongs to the scenario.
+  fs::path existing(Scenario& scenario, const fs::path& path) const {
     if (!file_exists(path)) fail(no_such_file(path));
+    scenario.files.push_back(path.string());
     return path;
   }
 };
@@ -47,19 +50,22 @@ using Setter = std::function<void(Scenario&, const Assignment&)>;
 
 const std::map<std::string, Setter>& file_setters() {
   static const std::map<std::string, Setter> setters = {
-      {"model", [](Scenario& s,
-                   const Assignment& a) { s.model = load_model(a.existing(model_path(s.path, a.value))); }},
+      {"model",
+       [](Scenario& s, const Assignment& a) {
+         s.model = load_model(a.existing(s, model_path(s.path, a.value)));
+       }},
       {"hardware",
        [](Scenario& s, const Assignment& a) {
-         s.hardware = load_hardware(a.existing(profile_path(s.path, "hardware", a.value)));
+         s.hardware = load_hardware(a.existing(s, profile_path(s.path, "hardware", a.value)));
+         s.files.insert(s.files.end(), s.hardware.files.begin(), s.hardware.files.end());
        }},
       {"network",
        [](Scenario& s, const Assignment& a) {
-         s.network = load_network(a.existing(profile_path(s.path, "networks", a.value)));
+         s.network = load_network(a.existing(s, profile_path(s.path, "networks", a.value)));
        }},
       {"software",
        [](Scenario& s, const Assignment& a) {
-         s.software = load_software(a.existing(profile_path(s.path, "software", a.value)));
+         s.software = load_software(a.existing(s, profile_path(s.path, "software", a.value)));
        }},
   };
   return setters;
@@ -151,6 +157,14 @@ void refuse_unknown_override(const std::string& key, const std::string& origin) 
   if (file_setters().contains(key) || job_setters().contains(key)) return;
   Scenario any;  // all profiles of a kind have the same constants
   field_of(any, origin, key);
+}
+
+std::vector<std::string> override_files(Scenario scenario, const Override& change,
+                                        const std::string& origin) {
+  scenario.files.clear();
+  const auto file = file_setters().find(change.first);
+  if (file != file_setters().end()) file->second(scenario, {origin, change.first, change.second});
+  return scenario.files;
 }
 
 Scenario apply_overrides(Scenario scenario, const std::vector<Override>& overrides,

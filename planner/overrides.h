@@ -24,4 +24,7 @@ void refuse_unknown_override(const std::string& key, const std::string& origin);
 Scenario apply_overrides(Scenario scenario, const std::vector<Override>& overrides,
                          const std::string& origin);
 
+// The files that a value makes a scenario read; none for one that names no file. Throws InputError as above.
+std::vector<std::string> override_files(Scenario scenario, const Override& change, const std::string& origin);
+
 }  // namespace paraplan

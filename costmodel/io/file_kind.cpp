@@ -4,20 +4,20 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <fstream>
 #include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "costmodel/input_error.h"
+#include "costmodel/io/files.h"
 #include "costmodel/io/text.h"
 
 namespace paraplan {
 namespace {
 
-constexpr std::streamsize kBeginning = 64 * 1024;  // bytes that are looked at; a run has long lists behind
-constexpr std::ptrdiff_t kLeastNames = 2;          // one name may be a coincidence
+constexpr size_t kBeginning = 64 * 1024;   // bytes that are looked at; a run has long lists behind
+constexpr std::ptrdiff_t kLeastNames = 2;  // one name may be a coincidence
 
 struct KindNames {
   FileKind kind;
@@ -74,6 +74,33 @@ const std::vector<KindNames>& kinds() {
        "a scenario names it as measured, or `--measured` does",
        {"id", "data", "tensor", "pipeline", "micro_batch", "global_batch", "iteration_time_s",
         "samples_per_s", "tokens_per_s_per_device", "peak_memory_mib", "outcome"}},
+      {gemm_samples,
+       "GEMM samples",
+       "a table of GEMM samples",
+       "a hardware profile names it as gemm_samples",
+       {"precision", "m", "n", "k", "batch", "seconds", "source"}},
+      {collective_samples,
+       "collective samples",
+       "a table of collective samples",
+       "a hardware profile names it as collective_samples",
+       {"kind", "ranks", "bytes", "seconds", "noise"}},
+      {op_samples,
+       "op samples",
+       "a table of op samples",
+       "a hardware profile names it as op_samples",
+       {"precision", "kind", "derivative", "m", "n", "k", "batch", "bytes", "random", "causal", "ranks",
+        "seconds", "noise"}},
+      {sweep,
+       "sweep",
+       "the table of a sweep",
+       "a spreadsheet takes it",
+       {"devices", "fits", "layout", "iteration_time_s", "samples_per_s", "tokens_per_s_per_device", "mfu",
+        "peak_memory_bytes", "device_memory_bytes", "cost_per_sample", "note"}},
+      {trace,
+       "trace",
+       "a trace",
+       "chrome://tracing and Perfetto show it",
+       {"displayTimeUnit", "traceEvents"}},
   };
   return all;
 }
@@ -83,13 +110,11 @@ const KindNames& entry_of(FileKind kind) {
 }
 
 std::string beginning_of(const std::filesystem::path& path) {
-  std::error_code ignored;  // what cannot be looked at is of no kind
-  if (!std::filesystem::is_regular_file(path, ignored)) return "";
-  std::ifstream stream(path, std::ios::binary);
-  std::string text(static_cast<size_t>(kBeginning), '\0');
-  stream.read(text.data(), kBeginning);
-  text.resize(static_cast<size_t>(stream.gcount()));
-  return text;
+  try {
+    return read_beginning(path, kBeginning);
+  } catch (const InputError&) {
+    return "";  // what cannot be looked at is of no kind
+  }
 }
 
 // "cluster" of "cluster.nodes = 4" and of "[cluster]"; empty for a line that names nothing.
@@ -100,6 +125,16 @@ std::string first_name(std::string_view line) {
   return std::string(line.substr(begin, line.find_first_not_of(kNameCharacters, begin) - begin));
 }
 
+// The cells of a table's header line. One line of JSON is taken for such, and its keys for cells.
+void add_cells(const std::string& line, std::set<std::string>& names) {
+  const char separator = line.find('\t') != std::string::npos ? '\t' : ',';
+  for (const std::string& cell : split(line, separator)) {
+    const size_t quote = cell.find('"');
+    names.insert(quote == std::string::npos ? cell
+                                            : cell.substr(quote + 1, cell.find('"', quote + 1) - quote - 1));
+  }
+}
+
 // Keys of a TOML file's root, and the cells of a table's header line. Line by line, because a file that
 // breaks TOML's syntax is of its kind all the same.
 std::set<std::string> names_in(const std::string& text) {
@@ -107,9 +142,7 @@ std::set<std::string> names_in(const std::string& text) {
   bool in_table = false;
   for (std::string_view line : split(text, '\n')) {
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (names.empty() && line.find('\t') != std::string_view::npos) {
-      for (const std::string& cell : split(line, '\t')) names.insert(cell);
-    }
+    if (names.empty()) add_cells(std::string(line), names);
     const bool header = line.starts_with('[');
     in_table = in_table || header;
     const std::string name = header || !in_table ? first_name(line) : "";
@@ -122,6 +155,10 @@ std::set<std::string> names_in(const std::string& text) {
 
 const char* to_string(FileKind kind) {
   return entry_of(kind).name;
+}
+
+const char* noun_of(FileKind kind) {
+  return entry_of(kind).noun;
 }
 
 std::optional<FileKind> file_kind(const std::filesystem::path& path) {

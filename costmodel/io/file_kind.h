@@ -16,10 +16,18 @@ enum class FileKind {
   plan,
   run,
   measured_rows,
+  gemm_samples,
+  collective_samples,
+  op_samples,
+  sweep,
+  trace,
 };
 
 // "scenario", "hardware profile", ..., "measured rows"
 const char* to_string(FileKind);
+
+// With its article: "a scenario"
+const char* noun_of(FileKind);
 
 // The kind whose keys or columns the beginning of a file names the most of, also when it is broken elsewhere.
 // Empty when it names fewer than two of any kind, and for what is no regular file or cannot be read.

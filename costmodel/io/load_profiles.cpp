@@ -4,6 +4,7 @@
 #include <initializer_list>
 
 #include "costmodel/io/file_kind.h"
+#include "costmodel/io/files.h"
 #include "costmodel/io/gemm_samples.h"
 #include "costmodel/io/node_pairs.h"
 #include "costmodel/io/op_samples.h"
@@ -91,6 +92,7 @@ void load_samples(const TomlReader& reader, const SampleFiles& files, const std:
     if (!name) return;
     const std::filesystem::path file = folder / *name;
     if (!file_exists(file)) reader.fail(key, fmt::format("there is no {}", file.string()));
+    profile.files.push_back(file.string());
     samples = read(file);
   };
   load("gemm_samples", files.gemms, load_gemm_samples, profile.device.gemm_samples);
@@ -162,6 +164,7 @@ HardwareProfile load_hardware(const std::filesystem::path& file) {
   TomlReader reader(file);
   HardwareProfile profile;
   profile.name = file.stem().string();
+  profile.files = {file.string()};
   profile.description = reader.find_text("description").value_or("");
   read_fields(reader, profile_fields(profile));
   profile.node.devices = static_cast<int>(reader.integer("node.devices", {1, kMaxDevicesPerNode}));

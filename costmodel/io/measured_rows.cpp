@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 #include "costmodel/input_error.h"
 #include "costmodel/io/file_kind.h"
+#include "costmodel/io/files.h"
 #include "costmodel/io/layout_text.h"
 #include "costmodel/io/model_file.h"
 #include "costmodel/io/scenario_file.h"
@@ -38,22 +40,24 @@ std::vector<std::string> known_columns() {
   return known;
 }
 
-// The row's model: the scenario's, or another one from the scenario's folder `models`.
-ModelSpec read_model(const TsvTable& table, const Row& row, const Scenario& base) {
+// The file of the row's model, from the scenario's folder `models`; empty: it is the scenario's.
+std::string model_file(const TsvTable& table, const Row& row, const Scenario& base) {
   const std::string name = table.cell(row, "model");
-  ModelSpec model = base.model;
-  if (!name.empty() && name != base.model.name) {
-    const std::filesystem::path path = model_path(base.path, name);
-    if (!file_exists(path)) table.fail(row, "model", no_such_file(path));
-    model = load_model(path);
-  }
+  if (name.empty() || name == base.model.name) return "";
+  const std::filesystem::path path = model_path(base.path, name);
+  if (!file_exists(path)) table.fail(row, "model", no_such_file(path));
+  return path.string();
+}
+
+ModelSpec read_model(const TsvTable& table, const Row& row, const Scenario& base, const std::string& file) {
+  ModelSpec model = file.empty() ? base.model : load_model(file);
   model.layers = table.positive_integer(row, "layers").value_or(model.layers);
   return model;
 }
 
-Job read_job(const TsvTable& table, const Row& row, const Scenario& base) {
+Job read_job(const TsvTable& table, const Row& row, const Scenario& base, const std::string& model_file) {
   Job job = job_of(base);
-  job.model = read_model(table, row, base);
+  job.model = read_model(table, row, base, model_file);
   job.seq_length = table.positive_integer(row, "seq_length").value_or(job.seq_length);
   job.global_batch = table.positive_integer(row, "global_batch").value_or(job.global_batch);
   job.cluster.nodes = table.positive_integer(row, "nodes").value_or(job.cluster.nodes);
@@ -122,7 +126,8 @@ MeasuredRow read_row(const TsvTable& table, const Row& row, const Scenario& base
   measured.line = row.line;
   if (measured.id.empty()) table.fail(row, "id", "must not be empty");
   measured.layout = read_layout(table, row);
-  measured.job = read_job(table, row, base);
+  measured.model_file = model_file(table, row, base);
+  measured.job = read_job(table, row, base, measured.model_file);
   check_fit(table, row, measured.job, measured.layout);
   read_results(table, row, measured);
   return measured;
@@ -154,6 +159,15 @@ std::vector<MeasuredRow> load_measured(const std::filesystem::path& file, const 
       table.fail(row, "id", fmt::format("\"{}\" is already the id of line {}", first->first, first->second));
   }
   return rows;
+}
+
+std::vector<std::string> measured_files(const std::filesystem::path& file,
+                                        const std::vector<MeasuredRow>& rows) {
+  std::vector<std::string> files = {file.string()};
+  for (const MeasuredRow& row : rows)
+    if (!row.model_file.empty() && std::ranges::find(files, row.model_file) == files.end())
+      files.push_back(row.model_file);
+  return files;
 }
 
 }  // namespace paraplan

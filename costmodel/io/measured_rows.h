@@ -16,6 +16,7 @@ struct MeasuredRow {
   std::string id;
   int line = 0;
   Job job;
+  std::string model_file;  // the job's model was read from; empty: the scenario's
   Layout layout;
   // Empty: not measured. At least one is there.
   std::optional<double> iteration_time_s;
@@ -29,5 +30,9 @@ struct MeasuredRow {
 // devices_per_node, clock_ghz, global_batch, the settings of a layout, and the results. An empty cell or an
 // absent column takes the scenario's value or the layout's default. Throws InputError.
 std::vector<MeasuredRow> load_measured(const std::filesystem::path& file, const Scenario& base);
+
+// Files that load_measured has read for these rows: `file`, and models that rows name.
+std::vector<std::string> measured_files(const std::filesystem::path& file,
+                                        const std::vector<MeasuredRow>& rows);
 
 }  // namespace paraplan

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "costmodel/io/file_kind.h"
+#include "costmodel/io/files.h"
 #include "costmodel/io/record_tables.h"
 #include "costmodel/io/text.h"
 

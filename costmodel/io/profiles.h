@@ -1,8 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <utility>
+#include <vector>
 
 #include "costmodel/hardware_profile.h"
+#include "costmodel/io/file_kind.h"
+#include "costmodel/io/files.h"
 #include "costmodel/software_profile.h"
 
 namespace paraplan {
@@ -21,9 +25,16 @@ HardwareProfile load_hardware(const std::filesystem::path& file);
 Network load_network(const std::filesystem::path& file);
 SoftwareProfile load_software(const std::filesystem::path& file);
 
-// The same form back; equal profiles give equal bytes, and loading gives the profile again but for its name.
-// The kernel samples of a hardware profile go to a file beside it: NAME.toml has NAME.gemm.tsv. Throw
-// std::runtime_error when a file cannot be written.
+// The same form back, for a profile at `file`; equal profiles give equal bytes, and loading gives the profile
+// again but for its name and files. Samples of a hardware profile go to tables beside it.
+FileSet profile_files(const HardwareProfile& profile, const std::filesystem::path& file);
+FileSet profile_files(const Network& network, const std::filesystem::path& file);
+FileSet profile_files(const SoftwareProfile& profile, const std::filesystem::path& file);
+
+// The tables that a hardware profile at `file` may have, and what they hold: NAME.toml has NAME.gemm.tsv ...
+std::vector<std::pair<std::filesystem::path, FileKind>> sample_tables(const std::filesystem::path& file);
+
+// Write them. Throw std::runtime_error when a file cannot be written; then none is changed.
 void write_hardware(const HardwareProfile& profile, const std::filesystem::path& file);
 void write_network(const Network& network, const std::filesystem::path& file);
 void write_software(const SoftwareProfile& profile, const std::filesystem::path& file);

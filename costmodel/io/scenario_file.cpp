@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "costmodel/io/file_kind.h"
+#include "costmodel/io/files.h"
 #include "costmodel/io/job.h"
 #include "costmodel/io/model_file.h"
 #include "costmodel/io/profile_fields.h"
@@ -95,27 +96,28 @@ fs::path named_profile(const TomlReader& reader, const std::string& key, const c
   reader.fail(key, fmt::format("there is no folder \"profiles\" in {} or above it", start.string()));
 }
 
-fs::path existing(const TomlReader& reader, const std::string& key, const fs::path& path) {
-  if (!file_exists(path)) reader.fail(key, no_such_file(path));
-  return path;
-}
-
 void load_references(const TomlReader& reader, const References& names, Scenario& scenario) {
   const fs::path file = reader.file();
-  scenario.model = load_model(existing(reader, "model", model_path(file, names.model)));
-  scenario.hardware = load_hardware(
-      existing(reader, "hardware", named_profile(reader, "hardware", "hardware", names.hardware)));
-  scenario.software = load_software(
-      existing(reader, "software", named_profile(reader, "software", "software", names.software)));
+  const auto existing = [&](const std::string& key, const fs::path& path) {
+    if (!file_exists(path)) reader.fail(key, no_such_file(path));
+    scenario.files.push_back(path.string());
+    return path;
+  };
+  scenario.model = load_model(existing("model", model_path(file, names.model)));
+  scenario.hardware =
+      load_hardware(existing("hardware", named_profile(reader, "hardware", "hardware", names.hardware)));
+  scenario.files.insert(scenario.files.end(), scenario.hardware.files.begin(), scenario.hardware.files.end());
+  scenario.software =
+      load_software(existing("software", named_profile(reader, "software", "software", names.software)));
   if (names.network) {
-    scenario.network = load_network(
-        existing(reader, "network", named_profile(reader, "network", "networks", *names.network)));
+    scenario.network =
+        load_network(existing("network", named_profile(reader, "network", "networks", *names.network)));
   } else if (scenario.cluster.nodes > 1) {
     reader.fail("network", fmt::format("missing; needed for cluster.nodes = {}", scenario.cluster.nodes));
   }
   if (names.measured) {
     const fs::path rows = file.parent_path() / *names.measured;
-    scenario.measured_path = existing(reader, "measured", rows).string();
+    scenario.measured_path = existing("measured", rows).string();
   }
 }
 
@@ -167,6 +169,7 @@ Scenario load_scenario(const fs::path& file) {
   Scenario scenario;
   scenario.name = file.stem().string();
   scenario.path = file.string();
+  scenario.files = {file.string()};
   scenario.description = reader.find_text("description").value_or("");
   const References names = read_references(reader);
   scenario.cluster = read_cluster(reader);

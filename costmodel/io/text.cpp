@@ -3,15 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <charconv>
 #include <cmath>
-#include <cstring>
-#include <fstream>
-#include <sstream>
-#include <stdexcept>
-
-#include "costmodel/input_error.h"
 
 namespace paraplan {
 namespace {
@@ -104,65 +97,6 @@ std::optional<int64_t> checked_product(std::initializer_list<int64_t> sizes) {
     if (__builtin_mul_overflow(product, size, &product) || product > kMaxExactInteger) return std::nullopt;
   }
   return product;
-}
-
-bool file_exists(const std::filesystem::path& path) {
-  std::error_code ignored;  // what cannot be looked at does not exist for us
-  return std::filesystem::exists(path, ignored) && !std::filesystem::is_directory(path, ignored);
-}
-
-std::string read_text_file(const std::filesystem::path& path) {
-  std::error_code ignored;  // opening the file tells
-  if (std::filesystem::is_directory(path, ignored))
-    throw InputError(path.string(), 0, "", "is a folder, not a file");
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream)
-    throw InputError(path.string(), 0, "", fmt::format("cannot be read: {}", std::strerror(errno)));
-  std::ostringstream content;
-  content << stream.rdbuf();
-  if (stream.bad()) throw InputError(path.string(), 0, "", "cannot be read to its end");
-  return content.str();
-}
-
-namespace {
-
-// Replaces the content in place. False when it cannot be written; errno tells why.
-bool overwrite(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream stream(path, std::ios::binary | std::ios::trunc);
-  if (!stream.is_open()) return false;
-  stream << text;
-  stream.close();
-  return stream.good();
-}
-
-[[noreturn]] void fail_to_write(const std::filesystem::path& path, const std::string& reason) {
-  throw std::runtime_error(fmt::format("{}: cannot be written: {}", path.string(), reason));
-}
-
-}  // namespace
-
-void write_text_file(const std::filesystem::path& path, const std::string& text) {
-  namespace fs = std::filesystem;
-  std::error_code error;
-  const fs::file_status status = fs::status(path, error);
-  const bool exists = fs::exists(status);
-  if (exists && !fs::is_regular_file(status)) {  // a device or a pipe cannot be replaced
-    if (!overwrite(path, text)) fail_to_write(path, std::strerror(errno));
-    return;
-  }
-  const fs::path target = exists ? fs::canonical(path, error) : path;  // the file that a link points to
-  const fs::path whole = target.string() + ".partial";
-  if (!overwrite(whole, text)) {
-    const std::string reason = std::strerror(errno);
-    fs::remove(whole, error);
-    fail_to_write(path, reason);
-  }
-  if (exists) fs::permissions(whole, status.permissions(), error);
-  fs::rename(whole, target, error);
-  if (!error) return;
-  const std::string reason = error.message();
-  fs::remove(whole, error);
-  fail_to_write(path, reason);
 }
 
 }  // namespace paraplan

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -41,15 +40,5 @@ std::string float_text(double value);
 
 // Product of sizes that are not negative; empty when it exceeds kMaxExactInteger.
 std::optional<int64_t> checked_product(std::initializer_list<int64_t> sizes);
-
-// True for anything that is there and can be read as a file; false for a folder.
-bool file_exists(const std::filesystem::path& path);
-
-// Content of a file. Throws InputError when it cannot be read.
-std::string read_text_file(const std::filesystem::path& path);
-
-// Replaces a file as a whole: whoever reads it finds the old text or the new one, also when the program is
-// interrupted. Throws std::runtime_error when it cannot be written; the old file, if any, is left as it was.
-void write_text_file(const std::filesystem::path& path, const std::string& text);
 
 }  // namespace paraplan

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "costmodel/input_error.h"
+#include "costmodel/io/files.h"
 #include "costmodel/io/known_words.h"
 #include "costmodel/io/text.h"
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "costmodel/input_error.h"
+#include "costmodel/io/files.h"
 #include "costmodel/io/known_words.h"
 #include "costmodel/io/text.h"
 

@@ -29,6 +29,20 @@ std::string number_text(const Unit& unit, double si) {
   return fmt::format("{}", unit.from_si(si));
 }
 
+// A table of samples beside a hardware profile.
+struct SampleTable {
+  const char* key;     // that names it in the profile
+  const char* ending;  // of its name; the rest is the profile's
+  FileKind kind;
+};
+constexpr SampleTable kGemms{"gemm_samples", ".gemm.tsv", FileKind::gemm_samples};
+constexpr SampleTable kOps{"op_samples", ".ops.tsv", FileKind::op_samples};
+constexpr SampleTable kCollectives{"collective_samples", ".collectives.tsv", FileKind::collective_samples};
+
+std::filesystem::path path_of(const SampleTable& table, const std::filesystem::path& profile) {
+  return profile.parent_path() / (profile.stem().string() + table.ending);
+}
+
 // Lines by table, the root first, the other tables in the order in which they are first named.
 class TomlWriter {
  public:
@@ -84,14 +98,14 @@ class TomlWriter {
       add("measured_on.machine_load." + key, value);
   }
 
-  // Writes the samples, if any, beside the profile `file`, and the key that names them.
+  // Names the table of the samples, if any, which is beside the profile `file`, and adds it to `files`.
   template <class Sample>
-  void add_samples(const std::string& key, const std::vector<Sample>& samples,
-                   const std::filesystem::path& file, const std::string& ending) {
+  void add_samples(const SampleTable& table, const std::vector<Sample>& samples,
+                   const std::filesystem::path& file, FileSet& files) {
     if (samples.empty()) return;
-    const std::string name = file.stem().string() + ending;
-    add(key, quoted(name));
-    write_text_file(file.parent_path() / name, to_tsv(samples));
+    const std::filesystem::path place = path_of(table, file);
+    add(table.key, quoted(place.filename().string()));
+    files.push_back({place, to_tsv(samples)});
   }
 
   std::string text() const {
@@ -108,13 +122,21 @@ class TomlWriter {
 
 }  // namespace
 
-void write_hardware(const HardwareProfile& profile, const std::filesystem::path& file) {
+std::vector<std::pair<std::filesystem::path, FileKind>> sample_tables(const std::filesystem::path& file) {
+  std::vector<std::pair<std::filesystem::path, FileKind>> tables;
+  for (const SampleTable& table : {kGemms, kOps, kCollectives})
+    tables.emplace_back(path_of(table, file), table.kind);
+  return tables;
+}
+
+FileSet profile_files(const HardwareProfile& profile, const std::filesystem::path& file) {
   HardwareProfile copy = profile;  // fields point into a profile they could also change
   TomlWriter writer;
+  FileSet files;
   if (!profile.description.empty()) writer.add("description", quoted(profile.description));
-  writer.add_samples("gemm_samples", profile.device.gemm_samples, file, ".gemm.tsv");
-  writer.add_samples("op_samples", profile.device.op_samples, file, ".ops.tsv");
-  writer.add_samples("collective_samples", profile.node.samples, file, ".collectives.tsv");
+  writer.add_samples(kGemms, profile.device.gemm_samples, file, files);
+  writer.add_samples(kOps, profile.device.op_samples, file, files);
+  writer.add_samples(kCollectives, profile.node.samples, file, files);
   writer.add(profile_fields(copy));
   writer.add("node.devices", fmt::format("{}", profile.node.devices));
   std::vector<std::string> pairs;
@@ -122,25 +144,38 @@ void write_hardware(const HardwareProfile& profile, const std::filesystem::path&
   if (!pairs.empty()) writer.add("node.pairs", fmt::format("[{}]", fmt::join(pairs, ", ")));
   writer.add(profile.calibration);
   writer.add(profile.measured_on);
-  write_text_file(file, writer.text());
+  files.push_back({file, writer.text()});
+  return files;
 }
 
-void write_network(const Network& network, const std::filesystem::path& file) {
+FileSet profile_files(const Network& network, const std::filesystem::path& file) {
   Network copy = network;
   TomlWriter writer;
   if (!network.description.empty()) writer.add("description", quoted(network.description));
   writer.add(profile_fields(copy));
   writer.add(network.calibration);
-  write_text_file(file, writer.text());
+  return {{file, writer.text()}};
 }
 
-void write_software(const SoftwareProfile& profile, const std::filesystem::path& file) {
+FileSet profile_files(const SoftwareProfile& profile, const std::filesystem::path& file) {
   SoftwareProfile copy = profile;
   TomlWriter writer;
   if (!profile.description.empty()) writer.add("description", quoted(profile.description));
   writer.add(profile_fields(copy));
   writer.add(profile.calibration);
-  write_text_file(file, writer.text());
+  return {{file, writer.text()}};
+}
+
+void write_hardware(const HardwareProfile& profile, const std::filesystem::path& file) {
+  write_text_files(profile_files(profile, file));
+}
+
+void write_network(const Network& network, const std::filesystem::path& file) {
+  write_text_files(profile_files(network, file));
+}
+
+void write_software(const SoftwareProfile& profile, const std::filesystem::path& file) {
+  write_text_files(profile_files(profile, file));
 }
 
 }  // namespace paraplan

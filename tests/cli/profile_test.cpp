@@ -89,17 +89,5 @@ TEST(Profile, RefusesWrongInput) {
   EXPECT_FALSE(fs::exists(scratch_file("none.toml")));
 }
 
-TEST(Profile, ReplacesTheProfileOfAnotherMachine) {
-  const fs::path out = scratch_file("other.toml");
-  fs::copy_file(fs::path(PARAPLAN_SOURCE_DIR) / "profiles/hardware/generic_cpu.toml", out,
-                fs::copy_options::overwrite_existing);
-  const Outcome outcome = profile(
-      fmt::format("--ranks 1 --budget-s 0.5 --for '{}' --out '{}'", scenario().string(), out.string()));
-  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_NE(outcome.err.find("is not measured on this machine; it is replaced"), std::string::npos)
-      << outcome.err;
-  EXPECT_TRUE(load_hardware(out).measured_on);
-}
-
 }  // namespace
 }  // namespace paraplan

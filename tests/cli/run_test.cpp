@@ -68,8 +68,8 @@ TEST(Run, PrintsEveryStepAndASummary) {
 
 TEST(Run, NamesOpsThatWereNotMeasured) {
   const fs::path file = scenario(1);
-  const Outcome profile = run_paraplan(
-      fmt::format("profile --ranks 1 --budget-s 0.2 --out '{}'", scratch_file("small_cpu.toml").string()));
+  const Outcome profile = run_paraplan(fmt::format("profile --ranks 1 --budget-s 0.2 --force --out '{}'",
+                                                   scratch_file("small_cpu.toml").string()));
   ASSERT_EQ(profile.exit_code, 0) << profile.err;
   const Outcome outcome = run_layout(file, "data=1", "--steps 1 --warmup 1");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;

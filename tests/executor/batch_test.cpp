@@ -290,7 +290,7 @@ TEST_F(TokenFile, RefusesWhatCannotBeRead) {
   EXPECT_EQ(error(100, 2), text("has 0 tokens; a sequence of 2 needs at least 3"));
   fs::remove(path_);
   fs::create_directory(path_);
-  EXPECT_EQ(error(100, 2), text("cannot be read: not a regular file"));
+  EXPECT_EQ(error(100, 2), text("is a folder, not a file"));
 }
 
 // Tokens count upwards, so that every token tells where in the file it comes from.

@@ -5,6 +5,10 @@
 #include <filesystem>
 #include <string>
 
+#include "costmodel/io/gemm_samples.h"
+#include "costmodel/io/op_samples.h"
+#include "costmodel/io/plan_file.h"
+#include "costmodel/io/run_file.h"
 #include "tests/costmodel/io/temporary_folder.h"
 
 namespace paraplan {
@@ -30,6 +34,20 @@ TEST(FileKind, KnowsEveryShippedFile) {
   expect_kind("profiles/hardware", ".toml", FileKind::hardware_profile);
   expect_kind("profiles/networks", ".toml", FileKind::network_profile);
   expect_kind("profiles/software", ".toml", FileKind::software_profile);
+}
+
+TEST(FileKind, KnowsWhatCommandsWrite) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(file_kind(folder.write("gemm.tsv", to_tsv(std::vector<GemmSample>{}))), FileKind::gemm_samples);
+  EXPECT_EQ(file_kind(folder.write("ops.tsv", to_tsv(std::vector<OpSample>{}))), FileKind::op_samples);
+  EXPECT_EQ(file_kind(folder.write("coll.tsv", to_tsv(std::vector<CollectiveSample>{}))),
+            FileKind::collective_samples);
+  EXPECT_EQ(file_kind(folder.write("plan.toml", plan_text({}))), FileKind::plan);
+  EXPECT_EQ(file_kind(folder.write("run.toml", run_text({}))), FileKind::run);
+  EXPECT_EQ(file_kind(folder.write("sweep.csv", "nodes,devices,fits,layout,iteration_time_s\n4,32,no,,\n")),
+            FileKind::sweep);
+  EXPECT_EQ(file_kind(folder.write("t.json", "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n]}\n")),
+            FileKind::trace);
 }
 
 TEST(FileKind, KnowsBrokenFiles) {

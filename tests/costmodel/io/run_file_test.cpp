@@ -7,7 +7,6 @@
 #include <limits>
 #include <random>
 
-#include "costmodel/io/text.h"
 #include "tests/costmodel/io/temporary_folder.h"
 
 namespace paraplan {
@@ -225,22 +224,6 @@ TEST(RunRecord, TheRankWithMostWorkPaces) {
   run.ranks[1].memory[MemoryCategory::parameters] = 1;
   EXPECT_EQ(pacing_rank(run).rank, 1);
   EXPECT_EQ(fullest_rank(run).rank, 0);
-}
-
-TEST(WriteTextFile, ReplacesAsAWhole) {
-  const TemporaryFolder folder;
-  const auto file = folder.write("a.txt", "old");
-  const auto link = folder.path() / "link.txt";
-  std::filesystem::create_symlink(file, link);
-  write_text_file(link, "new");
-  EXPECT_EQ(read_text_file(file), "new");
-  EXPECT_TRUE(std::filesystem::is_symlink(link));
-  EXPECT_THROW(write_text_file(folder.path() / "none" / "a.txt", "x"), std::runtime_error);
-  EXPECT_THROW(write_text_file("/dev/full", "x"), std::runtime_error);
-  // What stands where the new text would be prepared keeps the old file from being touched.
-  std::filesystem::create_directory(folder.path() / "a.txt.partial");
-  EXPECT_THROW(write_text_file(file, "x"), std::runtime_error);
-  EXPECT_EQ(read_text_file(file), "new");
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "costmodel/input_error.h"
-#include "costmodel/io/text.h"
+#include "costmodel/io/files.h"
 
 namespace paraplan {
 
