@@ -54,8 +54,9 @@ struct Scenario {
   Precision precision = Precision::fp16;
   MemoryLevel memory_level = MemoryLevel::allocated;  // of the measured peak_memory_mib
   SearchSpace search;
-  std::string measured_path;  // resolved; empty: none
-  std::string path;           // file it was read from; other models are looked for beside it. Empty: none
+  std::string measured_path;         // resolved; empty: none
+  std::string path;                  // file it was read from. Empty: none
+  std::vector<std::string> folders;  // where files that it names are looked for, its own folder first
 };
 
 // Bytes of model state per parameter at the scenario's precision. fp32 weights are their own master copy and

@@ -13,7 +13,7 @@
 #include "costmodel/io/model_file.h"
 #include "costmodel/io/profile_fields.h"
 #include "costmodel/io/profiles.h"
-#include "costmodel/io/scenario_file.h"
+#include "costmodel/io/search_path.h"
 #include "costmodel/io/suggestion.h"
 #include "costmodel/io/text.h"
 
@@ -37,9 +37,10 @@ struct Assignment {
     return *size;
   }
 
-  fs::path existing(const fs::path& path) const {
-    if (!file_exists(path)) fail(no_such_file(path));
-    return path;
+  fs::path file(const Scenario& scenario, NamedFile kind) const {
+    const Lookup found = look_up(scenario.folders, kind, value);
+    if (found.file.empty()) fail(found.missing);
+    return found.file;
   }
 };
 
@@ -47,20 +48,13 @@ using Setter = std::function<void(Scenario&, const Assignment&)>;
 
 const std::map<std::string, Setter>& file_setters() {
   static const std::map<std::string, Setter> setters = {
-      {"model", [](Scenario& s,
-                   const Assignment& a) { s.model = load_model(a.existing(model_path(s.path, a.value))); }},
+      {"model", [](Scenario& s, const Assignment& a) { s.model = load_model(a.file(s, NamedFile::model)); }},
       {"hardware",
-       [](Scenario& s, const Assignment& a) {
-         s.hardware = load_hardware(a.existing(profile_path(s.path, "hardware", a.value)));
-       }},
+       [](Scenario& s, const Assignment& a) { s.hardware = load_hardware(a.file(s, NamedFile::hardware)); }},
       {"network",
-       [](Scenario& s, const Assignment& a) {
-         s.network = load_network(a.existing(profile_path(s.path, "networks", a.value)));
-       }},
+       [](Scenario& s, const Assignment& a) { s.network = load_network(a.file(s, NamedFile::network)); }},
       {"software",
-       [](Scenario& s, const Assignment& a) {
-         s.software = load_software(a.existing(profile_path(s.path, "software", a.value)));
-       }},
+       [](Scenario& s, const Assignment& a) { s.software = load_software(a.file(s, NamedFile::software)); }},
   };
   return setters;
 }

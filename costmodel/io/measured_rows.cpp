@@ -8,9 +8,8 @@
 #include "costmodel/io/file_kind.h"
 #include "costmodel/io/layout_text.h"
 #include "costmodel/io/model_file.h"
-#include "costmodel/io/scenario_file.h"
+#include "costmodel/io/search_path.h"
 #include "costmodel/io/suggestion.h"
-#include "costmodel/io/text.h"
 #include "costmodel/io/tsv_table.h"
 
 namespace paraplan {
@@ -38,14 +37,14 @@ std::vector<std::string> known_columns() {
   return known;
 }
 
-// The row's model: the scenario's, or another one from the scenario's folder `models`.
+// The row's model: the scenario's, or another one from where the scenario finds its own.
 ModelSpec read_model(const TsvTable& table, const Row& row, const Scenario& base) {
   const std::string name = table.cell(row, "model");
   ModelSpec model = base.model;
   if (!name.empty() && name != base.model.name) {
-    const std::filesystem::path path = model_path(base.path, name);
-    if (!file_exists(path)) table.fail(row, "model", no_such_file(path));
-    model = load_model(path);
+    const Lookup found = look_up(base.folders, NamedFile::model, name);
+    if (found.file.empty()) table.fail(row, "model", found.missing);
+    model = load_model(found.file);
   }
   model.layers = table.positive_integer(row, "layers").value_or(model.layers);
   return model;
