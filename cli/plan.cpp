@@ -47,7 +47,7 @@ int run_plan(const PlanOptions& options) {
   bar.clear();
 
   if (!options.out.empty() && !plan.layouts.empty()) {
-    write_text_file(options.out, plan_file_text(scenario, plan.layouts.front()));
+    write_text_file(options.out, plan_file_text(scenario, plan.layouts.front(), options.out));
   }
   fmt::print("{}", options.json ? plan_json(scenario, plan) : plan_report(scenario, plan));
   return plan.layouts.empty() ? kCouldNot : kDone;

@@ -11,8 +11,8 @@ struct Outcome {
   std::string out, err;
 };
 
-// Runs `paraplan ARGUMENTS` through the shell, in the root of the sources.
-Outcome run_paraplan(const std::string& arguments);
+// Runs `paraplan ARGUMENTS` through the shell, in the root of the sources or another folder.
+Outcome run_paraplan(const std::string& arguments, const std::filesystem::path& folder = PARAPLAN_SOURCE_DIR);
 
 // A file below a folder of this test program's own, which is emptied at its start.
 std::filesystem::path scratch_file(const std::string& name);
