@@ -31,6 +31,7 @@ std::vector<ShapeJob> jobs_of(Scenario scenario, int64_t ranks) {
   scenario.cluster.nodes = 1;
   scenario.cluster.devices_per_node = ranks;
   scenario.hardware.node.devices = static_cast<int>(ranks);
+  scenario.hardware.device.asynchronous_launch = false;
   std::vector<ShapeJob> jobs;
   for (const Layout& layout : enumerate_layouts(scenario))
     if (!check_layout(scenario, layout) && !executor_obstacle(scenario, layout))
@@ -43,7 +44,8 @@ class Profiler {
   explicit Profiler(const ProfileOptions& options) : options_(options), machine_(this_machine()) {
     check_output(options.out, "--out", options.for_scenario);
     previous_ = previous_profile(options.out, machine_.name);
-    if (!options.for_scenario.empty()) scenario_ = load_scenario(options.for_scenario);
+    if (!options.for_scenario.empty())
+      scenario_ = load_scenario_to_measure(options.for_scenario, options.out);
   }
 
   // One thread per rank: alone first, then all at once.

@@ -69,9 +69,12 @@ class DeviceProfiler {
   explicit DeviceProfiler(const ProfileOptions& options) : options_(options), start_s_(now_s()) {
     check_ranks(options);
     check_output(options.out, "--out", options.for_scenario);
-    if (!options.for_scenario.empty()) scenario_ = load_scenario(options.for_scenario);
+    if (!options.for_scenario.empty())
+      scenario_ = load_scenario_to_measure(options.for_scenario, options.out);
     accelerator_ = accelerator_of(options.device);
     info_ = accelerator_->info();
+    if (scenario_ && scenario_->hardware.device.memory_bytes == 0)  // still to be measured
+      scenario_->hardware.device.memory_bytes.value = info_.memory_bytes;
     previous_ = previous_profile(options.out, info_.name);
     if (!previous_) announce_replacement(options.out);
   }
