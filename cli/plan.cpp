@@ -48,7 +48,7 @@ int run_plan(const PlanOptions& options) {
 
   std::vector<FileSet> files;
   if (!options.out.empty() && !plan.layouts.empty())
-    files.push_back({{options.out, plan_file_text(scenario, plan.layouts.front())}});
+    files.push_back({{options.out, plan_file_text(scenario, plan.layouts.front(), options.out)}});
   outputs.deliver(files, options.json ? plan_json(scenario, plan) : plan_report(scenario, plan));
   return plan.layouts.empty() ? kCouldNot : kDone;
 }

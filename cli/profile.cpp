@@ -32,6 +32,7 @@ std::vector<ShapeJob> jobs_of(Scenario scenario, int64_t ranks) {
   scenario.cluster.nodes = 1;
   scenario.cluster.devices_per_node = ranks;
   scenario.hardware.node.devices = static_cast<int>(ranks);
+  scenario.hardware.device.asynchronous_launch = false;
   std::vector<ShapeJob> jobs;
   for (const Layout& layout : enumerate_layouts(scenario))
     if (!check_layout(scenario, layout) && !executor_obstacle(scenario, layout))
@@ -42,7 +43,8 @@ std::vector<ShapeJob> jobs_of(Scenario scenario, int64_t ranks) {
 class Profiler {
  public:
   explicit Profiler(const ProfileOptions& options) : options_(options), machine_(this_machine()) {
-    if (!options.for_scenario.empty()) scenario_ = load_scenario(options.for_scenario);
+    if (!options.for_scenario.empty())
+      scenario_ = load_scenario_to_measure(options.for_scenario, options.out);
     target_ = profile_target(options, scenario_, machine_.name);
   }
 

@@ -15,6 +15,7 @@
 #include "costmodel/cost_model.h"
 #include "costmodel/input_error.h"
 #include "costmodel/io/profiles.h"
+#include "costmodel/io/scenario_file.h"
 #include "executor/bench/device_profile.h"
 #include "executor/interrupt.h"
 #include "executor/machine.h"
@@ -67,9 +68,14 @@ class DeviceProfiler {
  public:
   explicit DeviceProfiler(const ProfileOptions& options) : options_(options), start_s_(now_s()) {
     check_ranks(options);
-    if (!options.for_scenario.empty()) scenario_ = load_and_warn(options.for_scenario);
+    if (!options.for_scenario.empty()) {
+      scenario_ = load_scenario_to_measure(options.for_scenario, options.out);
+      Warnings().print(*scenario_);
+    }
     accelerator_ = accelerator_of(options.device);
     info_ = accelerator_->info();
+    if (scenario_ && scenario_->hardware.device.memory_bytes == 0)  // still to be measured
+      scenario_->hardware.device.memory_bytes.value = info_.memory_bytes;
     target_ = profile_target(options, scenario_, info_.name);
   }
 

@@ -54,11 +54,11 @@ struct Scenario {
   Precision precision = Precision::fp16;
   MemoryLevel memory_level = MemoryLevel::allocated;  // of the measured peak_memory_mib
   SearchSpace search;
-  std::string measured_path;  // resolved; empty: none
-  std::string path;           // file it was read from; other models are looked for beside it. Empty: none
-  std::vector<std::string> warnings;  // of that file and of overrides, not of the profiles
-  std::vector<std::string>
-      files;  // all that belong to it: itself, its model, profiles, their tables, measured rows
+  std::string measured_path;          // resolved; empty: none
+  std::string path;                   // file it was read from. Empty: none
+  std::vector<std::string> folders;   // where files that it names are looked for, its own folder first
+  std::vector<std::string> warnings;  // of its file and of overrides, not of the profiles
+  std::vector<std::string> files;  // it was made from: itself, model, profiles, their tables, measured rows
 };
 
 // Bytes of model state per parameter at the scenario's precision. fp32 weights are their own master copy and

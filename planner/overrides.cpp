@@ -14,7 +14,7 @@
 #include "costmodel/io/model_file.h"
 #include "costmodel/io/profile_fields.h"
 #include "costmodel/io/profiles.h"
-#include "costmodel/io/scenario_file.h"
+#include "costmodel/io/search_path.h"
 #include "costmodel/io/suggestion.h"
 #include "costmodel/io/text.h"
 
@@ -38,11 +38,12 @@ struct Assignment {
     return *size;
   }
 
-  // The path, which now belongs to the scenario.
-  fs::path existing(Scenario& scenario, const fs::path& path) const {
-    if (!file_exists(path)) fail(no_such_file(path));
-    scenario.files.push_back(path.string());
-    return path;
+  // The file named, which now belongs to the scenario.
+  fs::path file(Scenario& scenario, NamedFile kind) const {
+    const Lookup found = look_up(scenario.folders, kind, value);
+    if (found.file.empty()) fail(found.missing);
+    scenario.files.push_back(found.file.string());
+    return found.file;
   }
 };
 
@@ -50,23 +51,16 @@ using Setter = std::function<void(Scenario&, const Assignment&)>;
 
 const std::map<std::string, Setter>& file_setters() {
   static const std::map<std::string, Setter> setters = {
-      {"model",
-       [](Scenario& s, const Assignment& a) {
-         s.model = load_model(a.existing(s, model_path(s.path, a.value)));
-       }},
+      {"model", [](Scenario& s, const Assignment& a) { s.model = load_model(a.file(s, NamedFile::model)); }},
       {"hardware",
        [](Scenario& s, const Assignment& a) {
-         s.hardware = load_hardware(a.existing(s, profile_path(s.path, "hardware", a.value)));
+         s.hardware = load_hardware(a.file(s, NamedFile::hardware));
          s.files.insert(s.files.end(), s.hardware.files.begin(), s.hardware.files.end());
        }},
       {"network",
-       [](Scenario& s, const Assignment& a) {
-         s.network = load_network(a.existing(s, profile_path(s.path, "networks", a.value)));
-       }},
+       [](Scenario& s, const Assignment& a) { s.network = load_network(a.file(s, NamedFile::network)); }},
       {"software",
-       [](Scenario& s, const Assignment& a) {
-         s.software = load_software(a.existing(s, profile_path(s.path, "software", a.value)));
-       }},
+       [](Scenario& s, const Assignment& a) { s.software = load_software(a.file(s, NamedFile::software)); }},
   };
   return setters;
 }

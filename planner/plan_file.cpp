@@ -5,7 +5,8 @@
 
 namespace paraplan {
 
-std::string plan_file_text(const Scenario& scenario, const PricedLayout& plan) {
+std::string plan_file_text(const Scenario& scenario, const PricedLayout& plan,
+                           const std::filesystem::path& file) {
   Scenario used = scenario;
   used.cluster = plan.cluster;
   const Prediction& prediction = plan.prediction;
@@ -23,7 +24,8 @@ std::string plan_file_text(const Scenario& scenario, const PricedLayout& plan) {
                     .device_memory_bytes = prediction.device_memory_bytes,
                     .available_memory_bytes = prediction.available_memory_bytes,
                     .breakdown = prediction.breakdown,
-                    .memory = prediction.memory});
+                    .memory = prediction.memory},
+                   file);
 }
 
 }  // namespace paraplan

@@ -10,9 +10,8 @@
 #include "costmodel/io/files.h"
 #include "costmodel/io/layout_text.h"
 #include "costmodel/io/model_file.h"
-#include "costmodel/io/scenario_file.h"
+#include "costmodel/io/search_path.h"
 #include "costmodel/io/suggestion.h"
-#include "costmodel/io/text.h"
 #include "costmodel/io/tsv_table.h"
 
 namespace paraplan {
@@ -40,13 +39,13 @@ std::vector<std::string> known_columns() {
   return known;
 }
 
-// The file of the row's model, from the scenario's folder `models`; empty: it is the scenario's.
+// The file of the row's model, found as the scenario finds its own; empty: it is the scenario's.
 std::string model_file(const TsvTable& table, const Row& row, const Scenario& base) {
   const std::string name = table.cell(row, "model");
   if (name.empty() || name == base.model.name) return "";
-  const std::filesystem::path path = model_path(base.path, name);
-  if (!file_exists(path)) table.fail(row, "model", no_such_file(path));
-  return path.string();
+  const Lookup found = look_up(base.folders, NamedFile::model, name);
+  if (found.file.empty()) table.fail(row, "model", found.missing);
+  return found.file.string();
 }
 
 ModelSpec read_model(const TsvTable& table, const Row& row, const Scenario& base, const std::string& file) {

@@ -62,7 +62,7 @@ ModelSpec load_model(const std::filesystem::path& file) {
   model.qkv_bias = qkv_bias.value_or(false);
   const Range below_one{0, 0.99, false};
   model.dropout = reader.find_number("dropout", below_one).value_or(llama ? 0.0 : kGptDropout);
-  reader.text("source");
+  reader.find_text("source");
   reader.finish();
   if (qkv_bias && !llama) {
     reader.fail("qkv_bias", fmt::format("belongs to family \"llama\"; \"{}\" always has biases",

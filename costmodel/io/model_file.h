@@ -6,10 +6,10 @@
 
 namespace paraplan {
 
-// A transformer in TOML: family, layers, hidden, heads, vocab and `source` (where the sizes come from).
-// Optional: kv_heads (= heads), ffn (4 * hidden for gpt and bert), max_positions (0: as many as the sequence
-// is long), tied_embeddings (true for gpt and bert, false for llama), qkv_bias (llama only, false), dropout
-// (0.1 for gpt and bert, 0 for llama). The name is the file's. Throws InputError.
+// A transformer in TOML: family, layers, hidden, heads and vocab. Optional: kv_heads (= heads), ffn (4 *
+// hidden for gpt and bert), max_positions (0: as many as the sequence is long), tied_embeddings (true for gpt
+// and bert, false for llama), qkv_bias (llama only, false), dropout (0.1 for gpt and bert, 0 for llama),
+// `source` (where the sizes come from; shipped models have it). The name is the file's. Throws InputError.
 ModelSpec load_model(const std::filesystem::path& file);
 
 }  // namespace paraplan

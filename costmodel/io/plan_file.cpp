@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "costmodel/io/file_kind.h"
 #include "costmodel/io/files.h"
 #include "costmodel/io/record_tables.h"
@@ -37,19 +40,37 @@ void read_prediction_table(TomlReader& reader, PlanFile& plan) {
   plan.available_memory_bytes = reader.number("prediction.available_memory_bytes", kBytes);
 }
 
-std::string found_scenario(const TomlReader& reader, const std::string& name) {
-  if (file_exists(name)) return name;
-  const fs::path beside = fs::path(reader.file()).parent_path() / name;
-  if (file_exists(beside)) return beside.string();
+// The folder that holds `file`, links to folders followed.
+fs::path folder_of(const fs::path& file) {
+  return fs::weakly_canonical(fs::absolute(file).parent_path());
+}
+
+// Where a plan lies if `file` is a link to it.
+fs::path folder_of_plan(const fs::path& file) {
+  return folder_of(fs::weakly_canonical(fs::absolute(file)));
+}
+
+std::string stored_path(const fs::path& scenario, const fs::path& plan) {
+  const fs::path folder = folder_of_plan(plan), file = folder_of(scenario) / scenario.filename();
+  const auto apart = std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first;
+  const bool only_root_shared = std::distance(folder.begin(), apart) <= 1;
+  return (only_root_shared ? file : file.lexically_relative(folder)).string();
+}
+
+std::string found_scenario(const TomlReader& reader, const std::string& stored) {
+  const fs::path file = (folder_of_plan(reader.file()) / stored).lexically_normal();
+  if (file_exists(file)) return file.string();
   reader.fail("scenario_file",
-              fmt::format("there is no file {}{}", name, beside == name ? "" : ", nor " + beside.string()));
+              fmt::format("there is no {}; move a plan together with its scenario, or make it again with "
+                          "`paraplan plan`",
+                          file.string()));
 }
 
 }  // namespace
 
-std::string plan_text(const PlanFile& plan) {
+std::string plan_text(const PlanFile& plan, const fs::path& file) {
   return fmt::format("scenario = {}\nscenario_file = {}\ndigest = {}\n", quoted(plan.scenario),
-                     quoted(plan.scenario_file), quoted(plan.digest)) +
+                     quoted(stored_path(plan.scenario_file, file)), quoted(plan.digest)) +
          cluster_table(plan.cluster) + layout_table(plan.layout) + prediction_table(plan) +
          category_table("breakdown_s", plan.breakdown) + category_table("memory_bytes", plan.memory);
 }

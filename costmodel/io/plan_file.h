@@ -11,7 +11,7 @@ namespace paraplan {
 // A layout chosen for a scenario, and what is predicted for it.
 struct PlanFile {
   std::string scenario;       // name
-  std::string scenario_file;  // path
+  std::string scenario_file;  // path, from the working folder or absolute
   std::string digest;         // of everything the prediction was made from
   Cluster cluster;            // the part that the layout runs on
   Layout layout;
@@ -29,11 +29,15 @@ struct PlanFile {
   bool operator==(const PlanFile&) const = default;
 };
 
-// The plan in TOML. Same plan, same bytes; every number reads back exactly.
-std::string plan_text(const PlanFile& plan);
+// The plan in TOML, to be written to `file`. It names its scenario by the way from its own folder, so that it
+// is found from any working folder and after both were moved together; where the two share no folder but the
+// root, by its absolute path. The scenario is not copied into the plan: it is the one place to change it, and
+// the digest tells when that has happened. Same plan, same folder, same bytes; every number reads back
+// exactly.
+std::string plan_text(const PlanFile& plan, const std::filesystem::path& file);
 
-// Reads what plan_text has written. A scenario file that does not exist as it is named is looked for relative
-// to the plan's folder; `scenario_file` is the path found. Throws InputError.
+// Reads what plan_text has written; `scenario_file` is absolute. Throws InputError, also when there is no
+// such scenario.
 PlanFile load_plan(const std::filesystem::path& file);
 
 }  // namespace paraplan

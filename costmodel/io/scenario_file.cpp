@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 
 #include "costmodel/io/file_kind.h"
@@ -11,6 +12,7 @@
 #include "costmodel/io/model_file.h"
 #include "costmodel/io/profile_fields.h"
 #include "costmodel/io/profiles.h"
+#include "costmodel/io/search_path.h"
 #include "costmodel/io/text.h"
 #include "costmodel/io/toml_reader.h"
 
@@ -57,7 +59,8 @@ void read_training(TomlReader& reader, Scenario& scenario) {
 
 SearchSpace read_search(TomlReader& reader) {
   SearchSpace search;
-  search.headroom = reader.find_number("search.headroom", {0, kLargestHeadroom, false}).value_or(kDefaultHeadroom);
+  search.headroom =
+      reader.find_number("search.headroom", {0, kLargestHeadroom, false}).value_or(kDefaultHeadroom);
   search.tensor = reader.integers("search.tensor", kPositive);
   search.pipeline = reader.integers("search.pipeline", kPositive);
   search.context = reader.integers("search.context", kPositive);
@@ -74,51 +77,56 @@ SearchSpace read_search(TomlReader& reader) {
   return search;
 }
 
-bool is_relative_path(const std::string& name) {
-  return name.ends_with(".toml");
+// The file that the key's value names.
+fs::path named(const TomlReader& reader, const char* key, NamedFile kind, const std::string& name,
+               const Scenario& scenario) {
+  const Lookup found = look_up(scenario.folders, kind, name);
+  if (found.file.empty()) reader.fail(key, found.missing);
+  return found.file;
 }
 
-// The nearest folder `profiles` beside the scenario or above it; empty when there is none.
-fs::path profiles_folder(const fs::path& scenario_file) {
-  const fs::path start = fs::absolute(scenario_file).lexically_normal().parent_path();
-  std::error_code ignored;  // a folder that cannot be looked at holds no profiles for us
-  for (fs::path folder = start;; folder = folder.parent_path()) {
-    if (fs::is_directory(folder / "profiles", ignored)) return folder / "profiles";
-    if (folder == folder.root_path()) return {};
-  }
+// Passes every check of a job. No time or memory that is predicted from it means anything.
+HardwareProfile unmeasured_hardware(const fs::path& file, const Cluster& cluster) {
+  HardwareProfile profile;
+  profile.name = file.stem().string();
+  for (const ConstantField& field : profile_fields(profile).constants) field.constant->value = 1;
+  profile.device.memory_bytes.value = 0;
+  profile.node.topology = NodeTopology::host;
+  profile.node.devices =
+      static_cast<int>(std::min<int64_t>(cluster.devices_per_node, std::numeric_limits<int>::max()));
+  return profile;
 }
 
-fs::path named_profile(const TomlReader& reader, const std::string& key, const char* kind,
-                       const std::string& name) {
-  const fs::path path = profile_path(fs::path(reader.file()), kind, name);
-  if (!path.empty()) return path;
-  const fs::path start = fs::absolute(reader.file()).lexically_normal().parent_path();
-  reader.fail(key, fmt::format("there is no folder \"profiles\" in {} or above it", start.string()));
+// `to_measure`: a file that may not be there yet; empty: all must be there.
+HardwareProfile hardware_of(const TomlReader& reader, const std::string& name, const fs::path& to_measure,
+                            const Scenario& scenario) {
+  const Lookup found = look_up(scenario.folders, NamedFile::hardware, name);
+  if (!found.file.empty()) return load_hardware(found.file);
+  const auto resolved = [](const fs::path& path) { return fs::weakly_canonical(fs::absolute(path)); };
+  const auto is_that = [&](const fs::path& place) { return resolved(place) == resolved(to_measure); };
+  if (to_measure.empty() || std::ranges::none_of(found.places, is_that))
+    reader.fail("hardware", found.missing);
+  return unmeasured_hardware(to_measure, scenario.cluster);
 }
 
-void load_references(const TomlReader& reader, const References& names, Scenario& scenario) {
-  const fs::path file = reader.file();
-  const auto existing = [&](const std::string& key, const fs::path& path) {
-    if (!file_exists(path)) reader.fail(key, no_such_file(path));
-    scenario.files.push_back(path.string());
-    return path;
+void load_references(const TomlReader& reader, const References& names, const fs::path& to_measure,
+                     Scenario& scenario) {
+  const auto found = [&](const char* key, NamedFile kind, const std::string& name) {
+    const fs::path file = named(reader, key, kind, name, scenario);
+    scenario.files.push_back(file.string());
+    return file;
   };
-  scenario.model = load_model(existing("model", model_path(file, names.model)));
-  scenario.hardware =
-      load_hardware(existing("hardware", named_profile(reader, "hardware", "hardware", names.hardware)));
+  scenario.model = load_model(found("model", NamedFile::model, names.model));
+  scenario.hardware = hardware_of(reader, names.hardware, to_measure, scenario);
   scenario.files.insert(scenario.files.end(), scenario.hardware.files.begin(), scenario.hardware.files.end());
-  scenario.software =
-      load_software(existing("software", named_profile(reader, "software", "software", names.software)));
+  scenario.software = load_software(found("software", NamedFile::software, names.software));
   if (names.network) {
-    scenario.network =
-        load_network(existing("network", named_profile(reader, "network", "networks", *names.network)));
+    scenario.network = load_network(found("network", NamedFile::network, *names.network));
   } else if (scenario.cluster.nodes > 1) {
     reader.fail("network", fmt::format("missing; needed for cluster.nodes = {}", scenario.cluster.nodes));
   }
-  if (names.measured) {
-    const fs::path rows = file.parent_path() / *names.measured;
-    scenario.measured_path = existing("measured", rows).string();
-  }
+  if (names.measured)
+    scenario.measured_path = found("measured", NamedFile::measured, *names.measured).string();
 }
 
 // The clock that the scenario names, against those of the shipped profiles.
@@ -137,51 +145,36 @@ std::string scenario_key(const TomlReader& reader, const std::string& key) {
   return key == "layers" ? "model" : key;
 }
 
-}  // namespace
-
-fs::path model_path(const fs::path& scenario_file, const std::string& name) {
-  const fs::path folder = scenario_file.parent_path();
-  return is_relative_path(name) ? folder / name : folder / "models" / (name + ".toml");
-}
-
-fs::path profile_path(const fs::path& scenario_file, const std::string& kind, const std::string& name) {
-  if (is_relative_path(name)) return scenario_file.parent_path() / name;
-  const fs::path folder = profiles_folder(scenario_file);
-  return folder.empty() ? fs::path() : folder / kind / (name + ".toml");
-}
-
-std::string no_such_file(const fs::path& path) {
-  const std::string extension = path.extension().string();
-  std::vector<std::string> names;
-  std::error_code ignored;  // a folder that cannot be listed has no names to offer
-  for (const auto& entry : fs::directory_iterator(path.parent_path(), ignored)) {
-    if (entry.path().extension() == extension) names.push_back(entry.path().stem().string());
-  }
-  std::sort(names.begin(), names.end());
-  return fmt::format("there is no {}{}; there is: {}", path.string(),
-                     did_you_mean(path.stem().string(), names),
-                     names.empty() ? "nothing" : comma_separated(names));
-}
-
-Scenario load_scenario(const fs::path& file) {
+Scenario load(const fs::path& file, const std::vector<fs::path>& data, const fs::path& to_measure) {
   refuse_other_kind(file, {FileKind::scenario});
   TomlReader reader(file);
   Scenario scenario;
   scenario.name = file.stem().string();
   scenario.path = file.string();
   scenario.files = {file.string()};
+  scenario.folders = search_folders(file, data);
   scenario.description = reader.find_text("description").value_or("");
   const References names = read_references(reader);
   scenario.cluster = read_cluster(reader);
   read_training(reader, scenario);
   scenario.search = read_search(reader);
   reader.finish();
-  load_references(reader, names, scenario);
+  load_references(reader, names, to_measure, scenario);
   const JobFault fault = check_job(scenario);
   if (!fault.key.empty()) reader.fail(scenario_key(reader, fault.key), fault.message);
   if (const auto odd = unusual_clock(scenario))
     scenario.warnings.push_back(reader.located("cluster.clock_GHz", *odd));
   return scenario;
+}
+
+}  // namespace
+
+Scenario load_scenario(const fs::path& file, const std::vector<fs::path>& data) {
+  return load(file, data, {});
+}
+
+Scenario load_scenario_to_measure(const fs::path& file, const fs::path& profile) {
+  return load(file, data_folders(), profile);
 }
 
 }  // namespace paraplan

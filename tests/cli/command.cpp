@@ -43,9 +43,9 @@ std::string content_of(const fs::path& file) {
   return {std::istreambuf_iterator<char>(stream), {}};
 }
 
-Outcome run_paraplan(const std::string& arguments) {
+Outcome run_paraplan(const std::string& arguments, const fs::path& folder) {
   const fs::path out = scratch_file("stdout"), err = scratch_file("stderr");
-  const std::string command = fmt::format("cd '{}' && '{}' {} > '{}' 2> '{}'", PARAPLAN_SOURCE_DIR,
+  const std::string command = fmt::format("cd '{}' && '{}' {} > '{}' 2> '{}'", folder.string(),
                                           PARAPLAN_BINARY, arguments, out.string(), err.string());
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content_of(out), content_of(err)};

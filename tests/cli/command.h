@@ -12,8 +12,8 @@ struct Outcome {
   std::string out, err;
 };
 
-// Runs `paraplan ARGUMENTS` through the shell, in the root of the sources.
-Outcome run_paraplan(const std::string& arguments);
+// Runs `paraplan ARGUMENTS` through the shell, in the root of the sources or another folder.
+Outcome run_paraplan(const std::string& arguments, const std::filesystem::path& folder = PARAPLAN_SOURCE_DIR);
 
 // Two processes that do nothing but compute, until this goes.
 class BusyNeighbours {

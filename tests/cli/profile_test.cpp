@@ -73,6 +73,29 @@ TEST(Profile, SaysThatTheMachineWasBusy) {
   EXPECT_GT(load->others_cores, 0.05);
 }
 
+// As README has it: the scenario already names the profile that is to be measured.
+TEST(Profile, MeasuresForAScenarioThatNamesItsOutput) {
+  const fs::path file = scenario(), out = scratch_file("mine.toml");
+  fs::remove(out);
+  std::string text = content_of(file);
+  for (const char* setting : {"hardware = \"mine.toml\"", "devices_per_node = 1"}) {
+    const std::string key = std::string(setting).substr(0, std::string(setting).find('=') + 1);
+    const size_t line = text.find(key);
+    text.replace(line, text.find('\n', line) - line, setting);
+  }
+  write(file, text);
+  const std::string options = fmt::format("--budget-s 0.5 --for '{}' --out", file.string());
+  const Outcome other = profile(fmt::format("{} '{}'", options, scratch_file("yours.toml").string()));
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_NE(other.err.find("hardware: there is no mine.toml in "), std::string::npos) << other.err;
+  const Outcome outcome = profile(fmt::format("{} '{}'", options, out.string()));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.err.find("to measure: "), std::string::npos) << outcome.err;
+  EXPECT_TRUE(load_hardware(out).measured_on);
+  const Outcome planned = run_paraplan(fmt::format("plan '{}'", file.string()));
+  EXPECT_EQ(planned.exit_code, 0) << planned.err;
+}
+
 TEST(Profile, RefusesWrongInput) {
   const std::string out = fmt::format("--out '{}'", scratch_file("none.toml").string());
   const auto refused = [](const Outcome& outcome, const char* text) {

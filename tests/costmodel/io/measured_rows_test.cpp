@@ -13,7 +13,7 @@ namespace {
 class MeasuredRows : public testing::Test {
  protected:
   std::vector<MeasuredRow> load(const std::string& text) {
-    return load_measured(tree_.write("rows.tsv", text), load_scenario(tree_.scenario()));
+    return load_measured(tree_.write("rows.tsv", text), load_scenario(tree_.scenario(), {}));
   }
   std::string error_of(const std::string& text) {
     return tree_.error_of([&] { load(text); });
@@ -155,7 +155,7 @@ TEST_F(MeasuredRows, RefusesBrokenCells) {
   EXPECT_EQ(row_error("\trecompute_layers", "a\t8\t1\t1\t1\t1\t3"),
             "rows.tsv:2: recompute_layers: belongs to recompute=layers, recompute is none");
   EXPECT_EQ(row_error("\tmodel", "a\t8\t1\t1\t1\t1\tgtp"),
-            "rows.tsv:2: model: there is no jobs/models/gtp.toml; did you mean \"gpt\"?; there is: gpt");
+            "rows.tsv:2: model: there is no gtp.toml in jobs/models; did you mean \"gpt\"?; there is: gpt");
 }
 
 TEST_F(MeasuredRows, RefusesImpossibleResults) {

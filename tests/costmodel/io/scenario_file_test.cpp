@@ -9,7 +9,8 @@ namespace {
 
 class ScenarioFile : public testing::Test {
  protected:
-  Scenario load(const std::string& text) { return load_scenario(tree_.write("jobs/a.toml", text)); }
+  // With nothing but the tree to look in, whatever is installed here.
+  Scenario load(const std::string& text) { return load_scenario(tree_.write("jobs/a.toml", text), {}); }
   std::string error_of(const std::string& text) {
     return tree_.error_of([&] { load(text); });
   }
@@ -89,21 +90,85 @@ TEST_F(ScenarioFile, OneNodeNeedsNoNetwork) {
   EXPECT_EQ(error_of(text), "jobs/a.toml: network: missing; needed for cluster.nodes = 4");
 }
 
+TEST_F(ScenarioFile, FindsModelsAboveAsItFindsProfiles) {
+  EXPECT_EQ(load_scenario(tree_.write("jobs/deep/down/b.toml", scenario_text()), {}).model.name, "gpt");
+  tree_.write("jobs/deep/scenarios/models/gpt.toml", replaced(model_text(""), "= 24", "= 12"));
+  EXPECT_EQ(load_scenario(tree_.path() / "jobs/deep/down/b.toml", {}).model.layers, 12);
+}
+
+TEST_F(ScenarioFile, FindsWhatComesWithTheProgram) {
+  const TemporaryFolder alone;
+  const auto copy = alone.write("copy.toml", "measured = \"measured/rows.tsv\"\n" + scenario_text());
+  tree_.write("scenarios/models/gpt.toml", model_text(""));
+  tree_.write("scenarios/measured/rows.tsv", "id\n");
+  const Scenario scenario = load_scenario(copy, {tree_.path()});
+  EXPECT_EQ(scenario.hardware.name, "v100");
+  EXPECT_EQ(scenario.model.name, "gpt");
+  EXPECT_EQ(scenario.measured_path, (tree_.path() / "scenarios/measured/rows.tsv").string());
+}
+
+// Given without its folder, its own folder is an empty path.
+TEST_F(ScenarioFile, FindsAndListsFilesBesideItInTheWorkingFolder) {
+  const auto before = std::filesystem::current_path();
+  tree_.write("jobs/my_model.toml", model_text(""));
+  tree_.write("jobs/b.toml", replaced(scenario_text(), "\"gpt\"", "\"my_model.toml\""));
+  tree_.write("jobs/c.toml", replaced(scenario_text(), "\"gpt\"", "\"my_modle.toml\""));
+  std::filesystem::current_path(tree_.path() / "jobs");
+  EXPECT_EQ(load_scenario("b.toml", {}).model.name, "my_model");
+  EXPECT_EQ(tree_.error_of([] { load_scenario("c.toml", {}); }),
+            "c.toml:1: model: there is no my_modle.toml in jobs; did you mean \"my_model.toml\"?; there is: "
+            "a.toml, b.toml, c.toml, my_model.toml");
+  std::filesystem::current_path(before);
+}
+
 TEST_F(ScenarioFile, SuggestsProfilesAndModelsThatExist) {
   tree_.write("profiles/networks/efa.toml", network_text());
   EXPECT_EQ(
       error_of("\"roce\"", "\"rocee\""),
-      "jobs/a.toml:3: network: there is no profiles/networks/rocee.toml; did you mean \"roce\"?; there is: "
-      "efa, roce");
+      "jobs/a.toml:3: network: there is no rocee.toml in profiles/networks; did you mean \"roce\"?; there "
+      "is: efa, roce");
   EXPECT_EQ(error_of("\"gpt\"", "\"llama\""),
-            "jobs/a.toml:1: model: there is no jobs/models/llama.toml; there is: gpt");
-  EXPECT_EQ(error_of("\"v100\"", "\"x.toml\""),
-            "jobs/a.toml:2: hardware: there is no jobs/x.toml; there is: a");
+            "jobs/a.toml:1: model: there is no llama.toml in jobs/models; there is: gpt");
+  EXPECT_EQ(error_of("\"v100\"", "\"fast_one.toml\""),
+            "jobs/a.toml:2: hardware: there is no fast_one.toml in jobs; there is: a.toml");
   EXPECT_EQ(error_of("[cluster]", "measured = \"rows.tsv\"\n[cluster]"),
-            "jobs/a.toml:5: measured: there is no jobs/rows.tsv; there is: nothing");
+            "jobs/a.toml:5: measured: there is no rows.tsv in jobs; there is: nothing");
+  EXPECT_EQ(error_of("\"v100\"", "\"none/x.toml\""),
+            "jobs/a.toml:2: hardware: there is no jobs/none/x.toml, nor its folder");
+}
+
+TEST_F(ScenarioFile, ListsEveryFolderThatANameWasLookedForIn) {
+  const TemporaryFolder data;
+  data.write("profiles/hardware/v200.toml", hardware_text());
+  const auto file = tree_.write("jobs/a.toml", replaced(scenario_text(), "\"v100\"", "\"v300\""));
+  EXPECT_EQ(tree_.error_of([&] { load_scenario(file, {data.path()}); }),
+            "jobs/a.toml:2: hardware: there is no v300.toml in profiles/hardware or " + data.path().string() +
+                "/profiles/hardware; did you mean \"v100\" or \"v200\"?; there is: v100, v200");
   std::filesystem::remove_all(tree_.path() / "profiles");
   const std::string error = error_of("\"roce\"", "\"rocee\"");
-  EXPECT_TRUE(error.starts_with("jobs/a.toml:2: hardware: there is no folder \"profiles\" in ")) << error;
+  EXPECT_TRUE(
+      error.starts_with("jobs/a.toml:2: hardware: there is no v100.toml, nor a folder profiles/hardware in "))
+      << error;
+}
+
+TEST_F(ScenarioFile, SaysHowAProfileBesideItIsNamed) {
+  tree_.write("jobs/mine.toml", hardware_text());
+  EXPECT_EQ(error_of("\"v100\"", "\"mine\""),
+            "jobs/a.toml:2: hardware: there is no mine.toml in profiles/hardware; there is: v100; the file "
+            "beside the scenario is \"mine.toml\"");
+}
+
+// `profile --for` is told of a scenario whose hardware it is to write.
+TEST_F(ScenarioFile, HardwareMayBeStillToBeMeasured) {
+  const auto file = tree_.write("jobs/a.toml", replaced(scenario_text(), "\"v100\"", "\"mine.toml\""));
+  const Scenario scenario = load_scenario_to_measure(file, tree_.path() / "jobs/deep/../mine.toml");
+  EXPECT_EQ(scenario.hardware.name, "mine");
+  EXPECT_EQ(scenario.hardware.device.memory_bytes, 0);
+  EXPECT_EQ(scenario.model.name, "gpt");
+  EXPECT_EQ(tree_.error_of([&] { load_scenario_to_measure(file, tree_.path() / "jobs/yours.toml"); }),
+            "jobs/a.toml:2: hardware: there is no mine.toml in jobs; there is: a.toml");
+  tree_.write("jobs/mine.toml", hardware_text());
+  EXPECT_GT(load_scenario_to_measure(file, tree_.path() / "jobs/mine.toml").hardware.device.memory_bytes, 0);
 }
 
 TEST_F(ScenarioFile, ErrorsInAProfileStandInTheProfile) {
