@@ -7,6 +7,7 @@
 #include <iterator>
 #include <set>
 
+#include "costmodel/io/files.h"
 #include "costmodel/io/suggestion.h"
 #include "costmodel/io/text.h"
 
