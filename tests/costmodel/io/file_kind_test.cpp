@@ -42,7 +42,9 @@ TEST(FileKind, KnowsWhatCommandsWrite) {
   EXPECT_EQ(file_kind(folder.write("ops.tsv", to_tsv(std::vector<OpSample>{}))), FileKind::op_samples);
   EXPECT_EQ(file_kind(folder.write("coll.tsv", to_tsv(std::vector<CollectiveSample>{}))),
             FileKind::collective_samples);
-  EXPECT_EQ(file_kind(folder.write("plan.toml", plan_text({}))), FileKind::plan);
+  PlanFile plan;
+  plan.scenario_file = "a.toml";
+  EXPECT_EQ(file_kind(folder.write("plan.toml", plan_text(plan, "plan.toml"))), FileKind::plan);
   EXPECT_EQ(file_kind(folder.write("run.toml", run_text({}))), FileKind::run);
   EXPECT_EQ(file_kind(folder.write("sweep.csv", "nodes,devices,fits,layout,iteration_time_s\n4,32,no,,\n")),
             FileKind::sweep);
