@@ -24,14 +24,14 @@ ModelSpec llama(int64_t layers, int64_t hidden, int64_t heads, int64_t kv_heads,
           .tied_embeddings = false};
 }
 
-struct Setup {
+struct Reported {
   ModelSpec model;
   std::string hardware, software;
   int64_t nodes = 1, devices_per_node = 8;
   int64_t seq_length = 0, global_batch = 0;
 };
 
-Prediction predicted(const Setup& setup, const Layout& layout) {
+Prediction predicted(const Reported& setup, const Layout& layout) {
   const std::string profiles = PARAPLAN_SOURCE_DIR "/profiles/";
   Scenario scenario = shipped_scenario("llama3_70b_h100");
   scenario.model = setup.model;
@@ -89,11 +89,11 @@ TEST(ReportedMemory, ZeroThreeUpdatesBySubGroups) {
 }
 
 TEST(ReportedMemory, SevenBillionOnV100sOfZeroTwoRanOutOfMemoryAndOfZeroThreeRan) {
-  const Setup setup{.model = llama(32, 4096, 32, 32, 11008, 32000),
-                    .hardware = "v100_sxm2_32",
-                    .software = "deepspeed_2021",
-                    .seq_length = 1024,
-                    .global_batch = 8};
+  const Reported setup{.model = llama(32, 4096, 32, 32, 11008, 32000),
+                       .hardware = "v100_sxm2_32",
+                       .software = "deepspeed_2021",
+                       .seq_length = 1024,
+                       .global_batch = 8};
   Layout layout{.data = 8, .micro_batch = 1, .recompute = Recompute::full, .zero_stage = 2};
   EXPECT_NE(predicted(setup, layout).fit, Fit::fits);
   layout.zero_stage = 3;
