@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <set>
+
 #include "tests/costmodel/io/scenario_tree.h"
 
 namespace paraplan {
@@ -54,6 +57,18 @@ TEST_F(ScenarioFile, GathersWarnings) {
                              "profiles; the unit is GHz");
   EXPECT_NE(warnings[1].find("v100.toml:4: device.memory_bandwidth_GBps: 0.9 GB/s"), std::string::npos);
   EXPECT_NE(warnings[2].find("roce.toml:2: nic_GBps: 12500 GB/s"), std::string::npos);
+}
+
+TEST_F(ScenarioFile, NamesAllFilesThatBelongToIt) {
+  tree_.write("jobs/rows.tsv", "");
+  tree_.write("profiles/hardware/v100.gemm.tsv",
+              "precision\tm\tn\tk\tseconds\tsource\nfp16\t8\t8\t8\t1e-6\ta test\n");
+  tree_.write("profiles/hardware/v100.toml", "gemm_samples = \"v100.gemm.tsv\"\n" + hardware_text());
+  std::set<std::string> names;
+  for (const std::string& file : load("measured = \"rows.tsv\"\n" + scenario_text()).files)
+    names.insert(std::filesystem::path(file).filename().string());
+  EXPECT_EQ(names, (std::set<std::string>{"a.toml", "gpt.toml", "v100.toml", "v100.gemm.tsv", "roce.toml",
+                                          "megatron.toml", "rows.tsv"}));
 }
 
 TEST_F(ScenarioFile, ReadsTheSearchSpace) {
