@@ -102,8 +102,7 @@ HardwareProfile hardware_of(const TomlReader& reader, const std::string& name, c
                             const Scenario& scenario) {
   const Lookup found = look_up(scenario.folders, NamedFile::hardware, name);
   if (!found.file.empty()) return load_hardware(found.file);
-  const auto resolved = [](const fs::path& path) { return fs::weakly_canonical(fs::absolute(path)); };
-  const auto is_that = [&](const fs::path& place) { return resolved(place) == resolved(to_measure); };
+  const auto is_that = [&](const fs::path& place) { return same_file(place, to_measure); };
   if (to_measure.empty() || std::ranges::none_of(found.places, is_that))
     reader.fail("hardware", found.missing);
   return unmeasured_hardware(to_measure, scenario.cluster);
