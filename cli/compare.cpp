@@ -8,6 +8,7 @@
 
 #include "cli/checks.h"
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/outputs.h"
 #include "cli/warnings.h"
 #include "costmodel/cost_model.h"
@@ -23,8 +24,6 @@
 
 namespace paraplan {
 namespace {
-
-constexpr int64_t kMostShown = 1'000'000;
 
 struct CompareOptions {
   std::string plan, run;

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <string>
 
 #include "planner/search.h"
 
 namespace paraplan {
+
+inline constexpr int64_t kMostShown = 1'000'000;  // rows of one table
 
 // Arguments that several subcommands share.
 void add_scenario(CLI::App* command, std::string& path);

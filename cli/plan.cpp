@@ -16,8 +16,6 @@
 namespace paraplan {
 namespace {
 
-constexpr int64_t kMostShown = 1'000'000;
-
 struct PlanOptions {
   std::string scenario;
   std::string devices;  // empty: as the scenario says

@@ -5,6 +5,7 @@ option(PARAPLAN_OPENBLAS "Use OpenBLAS where it is found" ON)
 
 file(GLOB kernel_sources CONFIGURE_DEPENDS kernels/*.cpp kernels/cpu/*.cpp)
 add_library(paraplan_kernels STATIC ${kernel_sources})
+set_target_properties(paraplan_kernels PROPERTIES UNITY_BUILD OFF) # each source instantiates the same class template
 target_include_directories(paraplan_kernels PUBLIC ${CMAKE_SOURCE_DIR})
 target_link_libraries(paraplan_kernels PUBLIC fmt::fmt paraplan_warnings PRIVATE Eigen3::Eigen ${CMAKE_DL_LIBS})
 if(PARAPLAN_OPENBLAS)

@@ -8,7 +8,8 @@
 #   executor      standard library, fmt, headers of POSIX, costmodel/ with costmodel/io/, kernels/, executor/
 #   executor/mpi_world.cpp  the same and MPI
 #   cli           anything of the project, any library
-# Files of the project are included from its root, in quotes; libraries in angle brackets.
+# Files of the project are included from its root, in quotes; libraries in angle brackets. A source includes its own
+# header first, which shows that the header compiles alone; a header begins with #pragma once.
 source "$(dirname "${BASH_SOURCE[0]}")/files.sh" "$1"
 
 allowed() {  # FILE: a regular expression for what it may include
@@ -30,10 +31,18 @@ allowed() {  # FILE: a regular expression for what it may include
 count=0
 while read -r file; do
   count=$((count + 1))
-  while IFS=: read -r line text; do
-    included=$(sed -E 's/^ *# *include *//; s| *//.*||' <<<"$text")
-    [[ $included =~ ^($(allowed "$file"))$ ]] || fail "$file:$line: may not include $included"
-  done < <(grep -nE '^ *# *include' "$file" || true)
+  may=$(allowed "$file")
+  includes=$(sed -nE 's| *//.*||; s/^ *# *include *//p' "$file")
+  while read -r included; do
+    [[ -z $included || $included =~ ^($may)$ ]] || fail "$file: may not include $included"
+  done <<<"$includes"
+  case $file in
+    *.h | *.cuh) [[ $(head -n 1 "$file") == '#pragma once' ]] || fail "$file: does not begin with #pragma once" ;;
+    *.cpp)
+      header=${file%.cpp}.h
+      [[ ! -e $header || ${includes%%$'\n'*} == "\"$header\"" ]] || fail "$file: does not include $header first"
+      ;;
+  esac
 done < <(project_files \( -name '*.h' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' \) \
   \( -path './costmodel/*' -o -path './planner/*' -o -path './kernels/*' -o -path './executor/*' -o -path './cli/*' \))
 finish "$count"

@@ -1,4 +1,7 @@
-// Attention without stored scores: by cuDNN where it can, else by own kernels.
+#pragma once
+
+// Attention without stored scores: by cuDNN where it can, else by own kernels. One source for each element
+// type instantiates it: together they take compilers a minute and a GB.
 #include <array>
 #include <stdexcept>
 #include <string>
@@ -216,9 +219,5 @@ void CudaBackend<T>::flash_attention_gradient(const AttentionShape& shape, doubl
     });
   }
 }
-
-template class CudaBackend<float>;
-template class CudaBackend<Half>;
-template class CudaBackend<Bfloat16>;
 
 }  // namespace paraplan
