@@ -61,7 +61,7 @@ std::string rejected_report(const PlanResult& plan) {
 }
 
 // The layouts at the edge of memory, and what the best of them would have gained.
-std::string left_out_report(const Scenario& scenario, const PlanResult& plan) {
+std::string tight_report(const Scenario& scenario, const PlanResult& plan) {
   if (!plan.best_left_out) return "";
   const Prediction& p = plan.best_left_out->prediction;
   std::string gain = "it would be the best";
@@ -72,11 +72,9 @@ std::string left_out_report(const Scenario& scenario, const PlanResult& plan) {
                ? fmt::format("it would gain {} % of {}", format_percent(ratio - 1), to_string(plan.objective))
                : std::string("it would gain nothing");
   }
-  return fmt::format(
-      "\nLeft out: {} layouts that are tight: they leave less than {:g} % of a device, or run only if the "
-      "allocator gives back\nwhat it caches. The best wants {} of {} GiB; {}: {}\n",
-      plan.left_out, 100 * scenario.search.headroom, format_gib(p.device_memory_bytes),
-      format_gib(p.available_memory_bytes), gain, to_string(p.layout));
+  return fmt::format("\nTight, and left out: {} layout{}. The best of them wants {} of {} GiB; {}:\n  {}\n",
+                     plan.left_out, plan.left_out == 1 ? "" : "s", format_gib(p.device_memory_bytes),
+                     format_gib(p.available_memory_bytes), gain, to_string(p.layout));
 }
 
 std::string widened_report(const PlanResult& plan) {
@@ -117,7 +115,7 @@ std::string plan_report(const Scenario& scenario, const PlanResult& plan) {
   text += widened_report(plan);
   text += plan.layouts.empty() ? std::string("  no layout fits\n") : to_text(ranked_table(scenario, plan));
   if (!plan.layouts.empty()) text += mfu_line(scenario.model);
-  return text + rejected_report(plan) + left_out_report(scenario, plan) + remedy_report(plan) +
+  return text + rejected_report(plan) + tight_report(scenario, plan) + remedy_report(plan) +
          closest_report(plan);
 }
 

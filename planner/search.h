@@ -72,7 +72,6 @@ PlanResult search_layouts(const Scenario& scenario, const SearchOptions& options
 // What a prediction lacks to fit, the headroom included; nullopt when it fits.
 std::optional<MemoryLack> memory_lack(const Scenario& scenario, const Prediction& prediction);
 
-
 // What the objective minimises, per sample (memory: bytes).
 double objective_value(const Scenario& scenario, Objective objective, const Prediction& prediction);
 

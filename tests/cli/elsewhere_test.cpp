@@ -60,9 +60,9 @@ TEST_F(Elsewhere, APlanIsTheSameFromAnyWorkingFolder) {
 
 TEST_F(Elsewhere, ACopiedScenarioFindsItsMeasuredRows) {
   copy("megatron2023_gpt2_v100.toml");
-  const Outcome outcome = run_paraplan("validate megatron2023_gpt2_v100.toml --json", own_);
+  const Outcome outcome = run_paraplan("validate megatron2023_gpt2_v100.toml", own_);
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(outcome.out, run_paraplan("validate scenarios/megatron2023_gpt2_v100.toml --json").out);
+  EXPECT_EQ(outcome.out, run_paraplan("validate scenarios/megatron2023_gpt2_v100.toml").out);
 }
 
 TEST_F(Elsewhere, SaysWhereItLookedForAName) {

@@ -98,7 +98,7 @@ TEST(Run, JsonIsAloneOnStandardOutput) {
 }
 
 TEST(Run, SaysThatTheMachineWasBusy) {
-  const fs::path run = scratch_file("busy.toml");
+  const fs::path run = scratch_file("busy_run.toml");
   const BusyNeighbours neighbours;
   const Outcome outcome =
       run_layout(scenario(1), "data=1", fmt::format("--steps 1000 --out '{}'", run.string()));

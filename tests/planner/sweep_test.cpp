@@ -77,7 +77,7 @@ TEST(Sweep, AnInvalidValueIsARow) {
   EXPECT_NE(sweep_report(points).find(fault), std::string::npos);
   const std::string csv = sweep_csv(points);
   EXPECT_NE(
-      csv.find("\nnone,,no,,,,,,,,,\"command line: nodes: must be an integer from 1, is \"\"none\"\"\""),
+      csv.find("\nnone,,no,,,,,,,,,,\"command line: nodes: must be an integer from 1, is \"\"none\"\"\""),
       std::string::npos)
       << csv;
   const auto json = nlohmann::json::parse(sweep_json(toy_scenario(), points));

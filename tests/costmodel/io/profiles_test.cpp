@@ -129,7 +129,7 @@ TEST_F(Profiles, KeepsFractionsAndFactorsInTheirBounds) {
   EXPECT_EQ(hardware_error("value = 1.1,", "value = 0.9,"),
             "h.toml:14: device.overlap_slowdown.value: must be a number from 1, at most 100, is 0.9");
   EXPECT_EQ(software_error("value = 1.05,", "value = 0.5,"),
-            "s.toml:27: memory.reserve_factor.value: must be a number from 1, at most 100, is 0.5");
+            "s.toml:29: memory.reserve_factor.value: must be a number from 1, at most 100, is 0.5");
   EXPECT_EQ(network_error("value = 12.5,", "value = 0,"),
             "n.toml:2: nic_GBps.value: must be a number above 0, at most 1000000, is 0");
 }
@@ -140,10 +140,10 @@ TEST_F(Profiles, NamesMissingConstantsAndWords) {
       "n.toml: hop_us: missing; must be a constant: { value = NUMBER, kind = \"KIND\", source = \"WHERE IT "
       "COMES FROM\" }");
   EXPECT_EQ(software_error("gradient_reduction = \"overlapped\"\n", ""),
-            "s.toml:21: communication.gradient_reduction: missing; must be one of after, overlapped");
+            "s.toml:23: communication.gradient_reduction: missing; must be one of after, overlapped");
   EXPECT_EQ(
       software_error("\"overlapped\"", "\"overlap\""),
-      "s.toml:22: communication.gradient_reduction: \"overlap\" is none of after, overlapped; did you mean "
+      "s.toml:24: communication.gradient_reduction: \"overlap\" is none of after, overlapped; did you mean "
       "\"overlapped\"?");
   EXPECT_EQ(software_error("softmax = false", "softmax = 0"),
             "s.toml:4: fusion.softmax: must be true or false, is an integer");
