@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "planner/search_space.h"
+
 namespace paraplan {
 namespace {
 
@@ -32,12 +34,6 @@ constexpr Limit kLimits[] = {
     limit<&SearchSpace::context>("context"),
     limit<&SearchSpace::offload>("offload"),
 };
-
-std::vector<int64_t> powers_of_two(int64_t largest) {
-  std::vector<int64_t> sizes;
-  for (int64_t size = 1; size <= largest; size *= 2) sizes.push_back(size);
-  return sizes;
-}
 
 std::optional<Remedy> with_limits_lifted(const Scenario& scenario, const SearchOptions& options,
                                          const std::string& name, const std::vector<const Limit*>& lifted) {

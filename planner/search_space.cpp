@@ -18,12 +18,6 @@ std::vector<int64_t> divisors(int64_t n, int64_t largest) {
   return found;
 }
 
-std::vector<int64_t> powers_of_two(int64_t largest) {
-  std::vector<int64_t> found;
-  for (int64_t i = 1; i <= largest; i *= 2) found.push_back(i);
-  return found;
-}
-
 // Replaces each layout by one copy per value of a setting; `values` may depend on what the layout has
 // already.
 template <class Values, class Set>
@@ -160,6 +154,12 @@ auto order_key(const Layout& l) {
 }
 
 }  // namespace
+
+std::vector<int64_t> powers_of_two(int64_t largest) {
+  std::vector<int64_t> found;
+  for (int64_t i = 1; i <= largest; i *= 2) found.push_back(i);
+  return found;
+}
 
 std::weak_ordering layout_order(const Layout& a, const Layout& b) {
   if (order_key(a) < order_key(b)) return std::weak_ordering::less;

@@ -18,4 +18,7 @@ std::vector<Layout> enumerate_layouts(const Scenario& scenario);
 // setting the simpler one comes first.
 std::weak_ordering layout_order(const Layout& a, const Layout& b);
 
+// 1, 2, 4 ... up to `largest`.
+std::vector<int64_t> powers_of_two(int64_t largest);
+
 }  // namespace paraplan
