@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 #include <unordered_map>
 
 #include "costmodel/input_error.h"
@@ -79,6 +80,11 @@ std::string layout_differences(const Layout& run, const Layout& plan) {
   return comma_separated(differences);
 }
 
+double fastest_step_s(const RunRecord& run) {
+  const auto measured = std::span(run.steps).subspan(static_cast<size_t>(run.warmup_steps));
+  return measured.empty() ? 0 : std::ranges::min(measured, {}, &StepRecord::seconds).seconds;
+}
+
 }  // namespace
 
 double ComparedValue::relative_error() const {
@@ -97,6 +103,7 @@ Comparison compare(const Prediction& prediction, const std::vector<std::vector<O
   const MemoryUse& predicted_memory = prediction.stages.at(static_cast<size_t>(fullest.stage)).memory;
   return {.iteration_time_s = {prediction.iteration_time_s, run.iteration_time_s},
           .spread_s = run.iteration_spread * run.iteration_time_s,
+          .fastest_s = fastest_step_s(run),
           .run_load = run.load,
           .profile_load = profile.measured_on ? profile.measured_on->load : std::nullopt,
           .pacing_rank = pacing.rank,

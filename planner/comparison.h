@@ -45,6 +45,7 @@ struct ComparedOp {
 struct Comparison {
   ComparedValue iteration_time_s;
   double spread_s = 0;                                // between the quartiles of the measured steps
+  double fastest_s = 0;                               // of the measured steps
   std::optional<MachineLoad> run_load, profile_load;  // while the steps, while the profile was measured
   int64_t pacing_rank = 0;                            // measured; its stage is `pacing_stage`
   int64_t pacing_stage = 0;
@@ -62,7 +63,7 @@ struct Comparison {
 Comparison compare(const Prediction& prediction, const std::vector<std::vector<OpTime>>& predicted_ops,
                    const RunRecord& run, const HardwareProfile& profile);
 
-// What explains most of the difference, in one sentence.
+// What explains most of the difference, in one sentence; in another one, that only some steps were slow.
 std::string largest_cause(const Comparison& comparison);
 
 // Throws InputError at the file that does not fit the other ones: the digest of the scenario as it is read

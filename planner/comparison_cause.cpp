@@ -74,11 +74,22 @@ std::string cause_within_spread(const Comparison& comparison) {
                             detail(comparison, part, difference));
 }
 
-}  // namespace
+// Where the fastest step is near the prediction and the median far from it, the model is not what is wrong.
+// What disturbs may be out of sight of the machine's load: other virtual machines, clocks, shared caches.
+std::string unsteady(const Comparison& comparison) {
+  constexpr double kNear = 0.1;
+  const double fastest = comparison.fastest_s;
+  const bool predicted = fastest > 0 && fastest <= (1 + kNear) * comparison.iteration_time_s.predicted;
+  if (!predicted || comparison.iteration_time_s.measured <= (1 + 2 * kNear) * fastest) return "";
+  return fmt::format(
+      " The fastest step took {}: the others were slowed by something outside the program; measure again on "
+      "a "
+      "machine that is not shared.",
+      format_time(fastest));
+}
 
-std::string largest_cause(const Comparison& comparison) {
+std::string cause_beyond_spread(const Comparison& comparison) {
   const double gap = comparison.iteration_time_s.difference();
-  if (std::abs(gap) <= comparison.spread_s) return cause_within_spread(comparison);
   const ComparedTime* part = largest(comparison.times, gap, difference_of);
   if (part == nullptr) {
     return fmt::format("The step is {} {} than predicted, but no part of the pacing rank's step is.",
@@ -96,6 +107,13 @@ std::string largest_cause(const Comparison& comparison) {
   return fmt::format("Of the {} by which the step is {} than predicted, {} are in {}{}.",
                      format_time(std::abs(gap)), pace(gap), format_time(share), to_string(part->category),
                      explained);
+}
+
+}  // namespace
+
+std::string largest_cause(const Comparison& comparison) {
+  const bool within = std::abs(comparison.iteration_time_s.difference()) <= comparison.spread_s;
+  return (within ? cause_within_spread(comparison) : cause_beyond_spread(comparison)) + unsteady(comparison);
 }
 
 }  // namespace paraplan

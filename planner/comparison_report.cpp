@@ -153,6 +153,7 @@ std::string comparison_json(const Comparison& comparison, const RunRecord& run) 
                    {"layout", layout_object(run.layout)},
                    {"iteration_time_s", value_object(comparison.iteration_time_s)},
                    {"spread_s", comparison.spread_s},
+                   {"fastest_step_s", comparison.fastest_s},
                    {"machine_load", load_object(comparison.run_load)},
                    {"profile_machine_load", load_object(comparison.profile_load)},
                    {"cause", largest_cause(comparison)},

@@ -164,6 +164,20 @@ TEST(LargestCause, WithinTheSpread) {
   EXPECT_TRUE(sides.cause().ends_with("14.00 ms" + made_up)) << sides.cause();
 }
 
+TEST(LargestCause, SaysWhenOnlySomeStepsWereSlow) {
+  Sides sides;
+  sides.run.iteration_time_s = 0.130;
+  for (StepRecord& step : sides.run.steps) step.seconds = 0.130;
+  EXPECT_EQ(sides.cause().find("fastest"), std::string::npos) << sides.cause();
+  sides.run.steps[1].seconds = 0.101;  // of the warm-up
+  EXPECT_EQ(sides.cause().find("fastest"), std::string::npos) << sides.cause();
+  sides.run.steps[3].seconds = 0.101;
+  EXPECT_NE(
+      sides.cause().find(" The fastest step took 101.00 ms: the others were slowed by something outside"),
+      std::string::npos)
+      << sides.cause();
+}
+
 TEST(ComparisonReport, ShowsTheOpsAskedFor) {
   const Sides sides;
   const Comparison comparison = sides.compared();
