@@ -7,8 +7,8 @@
 
 namespace paraplan {
 
-// A scenario in which the settings that the user left open take every value there is, also those that the
-// planner does not try of itself because few frameworks have them or few jobs gain by them.
+// A scenario in which context parallelism and offload, where the user left them open, are searched, too: few
+// frameworks have them and few jobs gain by them, so the planner does not try them of itself.
 struct WidenedScenario {
   Scenario scenario;
   std::vector<std::string> settings;  // that it widens; empty: there is nothing to widen
@@ -16,7 +16,8 @@ struct WidenedScenario {
 WidenedScenario widened(const Scenario& scenario);
 
 // The search of the scenario's space; where nothing fits, of the widened one; where nothing fits there
-// either, the first single limit of [search] without which something would.
+// either, with the smallest change of the limits in [search] with which something would: a single one, a
+// single one in the widened space, or all.
 PlanResult plan_layouts(const Scenario& scenario, const SearchOptions& options);
 
 }  // namespace paraplan

@@ -22,6 +22,9 @@ std::string prediction_report(const Scenario& scenario, const Prediction& predic
 std::string prediction_json(const Scenario& scenario, const Prediction& prediction);
 std::string plan_json(const Scenario& scenario, const PlanResult& plan);
 
+// "context and offload searched, too: check that the framework has them"
+std::string widened_text(const std::vector<std::string>& settings);
+
 // What "MFU" counts of the model's attention, as a line; empty for a bidirectional model, which masks
 // nothing.
 std::string mfu_line(const ModelSpec& model);

@@ -104,6 +104,7 @@ std::string plan_json(const Scenario& scenario, const PlanResult& plan) {
   if (plan.remedy) {
     document["remedy"] = {
         {"limit", plan.remedy->limit},
+        {"widened", plan.remedy->widened},
         {"layout", prediction_object(scenario, plan.remedy->layout.cluster, plan.remedy->layout.prediction)}};
   }
   if (plan.closest) {

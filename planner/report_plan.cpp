@@ -64,7 +64,7 @@ std::string rejected_report(const PlanResult& plan) {
 std::string tight_report(const Scenario& scenario, const PlanResult& plan) {
   if (!plan.best_left_out) return "";
   const Prediction& p = plan.best_left_out->prediction;
-  std::string gain = "it would be the best";
+  std::string gain = "nothing else may run";
   if (!plan.layouts.empty()) {
     const double ratio = objective_value(scenario, plan.objective, plan.layouts.front().prediction) /
                          objective_value(scenario, plan.objective, p);
@@ -78,17 +78,18 @@ std::string tight_report(const Scenario& scenario, const PlanResult& plan) {
 }
 
 std::string widened_report(const PlanResult& plan) {
-  if (plan.widened.empty()) return "";
-  return fmt::format("Nothing fits in the usual search; {} searched, too: check that the framework has {}.\n",
-                     fmt::join(plan.widened, " and "), plan.widened.size() == 1 ? "it" : "them");
+  return plan.widened.empty() ? ""
+                              : "Nothing fits in the usual search. " + widened_text(plan.widened) + ".\n";
 }
 
 std::string remedy_report(const PlanResult& plan) {
   if (!plan.remedy) return "";
   const Prediction& p = plan.remedy->layout.prediction;
-  return fmt::format("\nWithout {}, this would fit: {}\n  {} per step, {} of {} GiB\n", plan.remedy->limit,
+  const std::vector<std::string>& widened = plan.remedy->widened;
+  return fmt::format("\nWithout {}, this would fit: {}\n  {} per step, {} of {} GiB{}\n", plan.remedy->limit,
                      to_string(p.layout), format_time(p.iteration_time_s), format_gib(p.device_memory_bytes),
-                     format_gib(p.available_memory_bytes));
+                     format_gib(p.available_memory_bytes),
+                     widened.empty() ? "" : ". " + widened_text(widened));
 }
 
 std::string closest_report(const PlanResult& plan) {
@@ -99,6 +100,11 @@ std::string closest_report(const PlanResult& plan) {
 }
 
 }  // namespace
+
+std::string widened_text(const std::vector<std::string>& settings) {
+  return fmt::format("{} searched, too: check that the framework has {}", fmt::join(settings, " and "),
+                     settings.size() == 1 ? "it" : "them");
+}
 
 std::string scenario_line(const Scenario& scenario) {
   return fmt::format("{}: {} on {} x {} {}, {}, {}; {} samples of {} tokens per step\n", scenario.name,

@@ -12,6 +12,16 @@ std::string mfu_note(const ModelSpec& model, const Prediction& p) {
                      format_percent(p.mfu_causal));
 }
 
+std::string verdict(const Scenario& scenario, const Prediction& p) {
+  const auto lack = memory_lack(scenario, p);
+  if (!lack) return "fits";
+  if (p.fit == Fit::tight)
+    return fmt::format("tight, {} short of leaving {:g} % free", format_bytes(lack->bytes),
+                       100 * scenario.search.headroom);
+  return fmt::format("{}, lacks {} even if the allocator gives back all it can", lack->reason,
+                     format_bytes(lack->bytes));
+}
+
 std::string headline(const Scenario& scenario, const Prediction& p) {
   std::string text = fmt::format("layout  {}\n\n", to_string(p.layout));
   text += fmt::format("  time per step    {}  ({} micro-batches)\n", format_time(p.iteration_time_s),
@@ -24,9 +34,7 @@ std::string headline(const Scenario& scenario, const Prediction& p) {
                       to_string(scenario.memory_level));
   text += fmt::format("  device memory    {} of {} GiB", format_gib(p.device_memory_bytes),
                       format_gib(p.available_memory_bytes));
-  const auto lack = memory_lack(scenario, p);
-  text += lack ? fmt::format(": {}, lacks {}\n", lack->reason, format_bytes(lack->bytes))
-               : std::string(": fits\n");
+  text += fmt::format(": {}\n", verdict(scenario, p));
   if (p.host_memory_bytes > 0)
     text += fmt::format("  host memory      {} GiB per node\n", format_gib(p.host_memory_bytes));
   return text;

@@ -19,12 +19,22 @@ std::string obstacle(const SweepPoint& point) {
   if (!point.fault.empty()) return point.fault;
   const PlanResult& plan = point.plan;
   if (plan.closest) {
-    return fmt::format("nothing fits: lacks {}", format_bytes(plan.closest_lack.bytes));
+    const std::string remedy = plan.remedy ? fmt::format("; without {} {} would", plan.remedy->limit,
+                                                         to_string(plan.remedy->layout.prediction.layout))
+                                           : "";
+    return fmt::format("nothing fits: {}, lacks {}{}", plan.closest_lack.reason,
+                       format_bytes(plan.closest_lack.bytes), remedy);
   }
   const auto most = std::ranges::max_element(plan.rejected, {},
                                              [](const auto& rejection) { return rejection.second.layouts; });
   return most == plan.rejected.end() ? "no layout of these devices"
                                      : fmt::format("nothing fits: {}", most->first);
+}
+
+// What there is to say of a point beside its numbers.
+std::string note(const SweepPoint& point) {
+  if (best(point) == nullptr) return obstacle(point);
+  return point.plan.widened.empty() ? "" : widened_text(point.plan.widened);
 }
 
 // One row per point, with the varied values.
@@ -104,7 +114,7 @@ std::string sweep_report(const std::vector<SweepPoint>& points) {
     }
     if (!cost.empty())
       cells.push_back(p != nullptr ? fmt::format("{:.4g}", cost_per_sample(points[i], *p)) : "-");
-    cells.push_back(p != nullptr ? "" : obstacle(points[i]));
+    cells.push_back(note(points[i]));
     append_cells(table, i, cells);
   }
   const auto causal =
@@ -125,7 +135,7 @@ std::string sweep_csv(const std::vector<SweepPoint>& points) {
     if (p == nullptr) {
       append_cells(table, i, {devices_cell(points[i]), "no"});
       append_cells(table, i, std::vector<std::string>(9));
-      append_cells(table, i, {obstacle(points[i])});
+      append_cells(table, i, {note(points[i])});
       continue;
     }
     append_cells(table, i, {devices_cell(points[i]), "yes", to_string(p->layout)});
@@ -134,7 +144,7 @@ std::string sweep_csv(const std::vector<SweepPoint>& points) {
           p->peak_memory_bytes, p->device_memory_bytes, cost_per_sample(points[i], *p)}) {
       append_cells(table, i, {fmt::format("{}", value)});
     }
-    append_cells(table, i, {""});
+    append_cells(table, i, {note(points[i])});
   }
   return to_csv(table);
 }
@@ -145,10 +155,9 @@ std::string sweep_json(const Scenario& scenario, const std::vector<SweepPoint>& 
                    {"all_devices_used", uses_all_devices(points.front())},
                    {"points", Json::array()}};
   for (const SweepPoint& point : points) {
-    Json object = {{"values", Json::object()},
-                   {"evaluated", point.plan.evaluated},
-                   {"feasible", point.plan.feasible},
-                   {"fits", best(point) != nullptr}};
+    Json object = {{"values", Json::object()},        {"evaluated", point.plan.evaluated},
+                   {"feasible", point.plan.feasible}, {"left_out", point.plan.left_out},
+                   {"widened", point.plan.widened},   {"fits", best(point) != nullptr}};
     for (const auto& [key, value] : point.values) object["values"][key] = value;
     if (best(point) != nullptr) {
       object["best"] = prediction_object(point.scenario, point.plan.layouts.front().cluster, *best(point));

@@ -210,7 +210,10 @@ std::vector<PricedLayout> best_layouts(const Search& search, const std::vector<s
 }
 
 void find_closest(const Search& search, FullPricer& price_in_full, PlanResult& plan) {
-  const auto closest = std::ranges::min_element(search.outcomes, {}, &Outcome::lacking_bytes);
+  // One that is tight is closer than any that cannot run: what they lack is not the same.
+  const auto closest = std::ranges::min_element(search.outcomes, {}, [](const Outcome& outcome) {
+    return std::pair(!outcome.tight, outcome.lacking_bytes);
+  });
   if (closest == search.outcomes.end() || closest->lacking_bytes == std::numeric_limits<double>::infinity())
     return;
   const auto index = static_cast<size_t>(closest - search.outcomes.begin());

@@ -47,7 +47,8 @@ struct MemoryLack {
 
 // The smallest change of a scenario's limits that lets a layout fit.
 struct Remedy {
-  std::string limit;  // to take away: "search.recompute", or several
+  std::string limit;                 // to take away: "search.recompute", or "any limit of [search]"
+  std::vector<std::string> widened;  // settings searched beyond the usual for it
   PricedLayout layout;
 };
 
@@ -69,7 +70,8 @@ struct PlanResult {
 // Prices every layout of the scenario's search space. Ties are broken by the fixed order of layouts.
 PlanResult search_layouts(const Scenario& scenario, const SearchOptions& options);
 
-// What a prediction lacks to fit, the headroom included; nullopt when it fits.
+// What a prediction lacks to fit; nullopt when it fits. Of a tight one, what its headroom lacks; of one that
+// exceeds the device, what it lacks even when the allocator gives back all it can.
 std::optional<MemoryLack> memory_lack(const Scenario& scenario, const Prediction& prediction);
 
 // What the objective minimises, per sample (memory: bytes).

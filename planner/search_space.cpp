@@ -63,7 +63,7 @@ std::vector<int64_t> virtual_stage_range(const Scenario& scenario, const Layout&
 }
 
 std::vector<int> zero_stage_range(const Layout& layout) {
-  if (layout.data == 1) return {0};
+  if (layout.data * layout.context == 1) return {0};
   if (layout.pipeline > 1) return {0, 1};
   return {0, 1, 2, 3};
 }

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "planner/search_space.h"
 #include "tests/planner/toy_scenario.h"
 
 namespace paraplan {
@@ -55,6 +58,30 @@ TEST(PlanLayouts, NamesTheLimitWithoutWhichSomethingFits) {
   const Layout& layout = plan.remedy->layout.prediction.layout;
   EXPECT_GT(layout.zero_stage, 0);
   EXPECT_EQ(layout.tensor, 1);
+}
+
+TEST(PlanLayouts, TriesEachLimitBeforeItWidensTheSearch) {
+  Scenario scenario = toy_scenario();
+  scenario.hardware.device.memory_bytes.value = 6e9;
+  scenario.hardware.host.memory_bytes.value = 1e12;
+  scenario.search.recompute = {Recompute::none};  // without which something fits with offload only
+  scenario.search.zero_stage = {0};
+  scenario.search.pipeline = {1};
+  scenario.search.tensor = {1};
+  const PlanResult plan = plan_layouts(scenario, best_only());
+  if (!plan.layouts.empty()) GTEST_FAIL() << to_string(plan.layouts.front().prediction.layout);
+  ASSERT_TRUE(plan.remedy.has_value());
+  EXPECT_TRUE(plan.remedy->widened.empty()) << plan.remedy->limit;
+  EXPECT_EQ(plan.remedy->layout.prediction.layout.offload, Offload::none);
+  EXPECT_EQ(plan.remedy->layout.prediction.layout.context, 1);
+}
+
+TEST(SearchSpace, ShardsStatesOverContextRanksWithoutDataRanks) {
+  Scenario scenario = toy_scenario();
+  scenario.search.context = {8};
+  const std::vector<Layout> layouts = enumerate_layouts(scenario);
+  EXPECT_TRUE(std::ranges::any_of(
+      layouts, [](const Layout& layout) { return layout.data == 1 && layout.zero_stage == 3; }));
 }
 
 TEST(PlanLayouts, KeepsTheLimitsThatTheUserSet) {
