@@ -113,6 +113,8 @@ TEST(Overrides, AJobThatCannotBeIsAnError) {
   EXPECT_EQ(error_of(toy_scenario(), {{"devices_per_node", "5"}}),
             "command line: devices_per_node: must be at most 4, the devices of a node of hardware \"toy "
             "device\", is 5");
+  EXPECT_EQ(error_of(toy_scenario(), {{"global_batch", "4194304"}}),
+            "command line: global_batch: counts samples, not tokens; must be at most 1048576, is 4194304");
 }
 
 }  // namespace

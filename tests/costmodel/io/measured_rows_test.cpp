@@ -194,6 +194,8 @@ TEST_F(MeasuredRows, RefusesJobsThatDoNotFitTheProfiles) {
             "rows.tsv:2: seq_length: must be at most 2048, max_positions of model \"gpt\", is 4096");
   EXPECT_EQ(row_error("\tlayers", "a\t8\t1\t1\t1\t1\t1099511627776"),
             "rows.tsv:2: layers: the model is too large: its weights must number at most 2^53");
+  EXPECT_EQ(row_error("\tglobal_batch", "a\t8\t1\t1\t1\t1\t4194304"),
+            "rows.tsv:2: global_batch: counts samples, not tokens; must be at most 1048576, is 4194304");
   tree_.write("jobs/a.toml", replaced(replaced(scenario_text(), "network = \"roce\"\n", ""), "= 4", "= 1"));
   EXPECT_EQ(row_error("\tnodes", "a\t8\t1\t1\t1\t1\t4"),
             "rows.tsv:2: nodes: must be 1 for a scenario without a network, is 4");

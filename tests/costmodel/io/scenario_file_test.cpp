@@ -1,5 +1,6 @@
 #include "costmodel/io/scenario_file.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -238,12 +239,22 @@ TEST_F(ScenarioFile, TakesAMillionDevicesAndTokensButNoProductBeyondExactInteger
   const std::string large = replaced(
       replaced(replaced(scenario_text(), "= 4", "= 500000"), "= 1024", "= 1000000"), "= 64", "= 1000000");
   EXPECT_EQ(load(large).cluster.devices(), 1000000);
-  EXPECT_EQ(error_of(replaced(large, "global_batch = 1000000", "global_batch = 1000000000000")),
+  EXPECT_EQ(error_of(replaced(large, "seq_length = 1000000", "seq_length = 10000000000")),
             "jobs/a.toml:10: training.global_batch: global_batch x seq_length must be at most 2^53");
   EXPECT_EQ(error_of("= 1024", "= 1099511627776"),
             "jobs/a.toml:9: training.seq_length: seq_length x the widest layer must be at most 2^53");
   EXPECT_EQ(error_of("= 4", "= 9007199254740993"),
             "jobs/a.toml:6: cluster.nodes: must be an integer from 1 to 2^40, is 9007199254740993");
+}
+
+TEST_F(ScenarioFile, TakesNoBatchOfTokens) {
+  EXPECT_EQ(load(replaced(scenario_text(), "= 64", "= 1048576")).global_batch, 1048576);
+  for (const char* batch : {"1048577", "10000000000"})
+    EXPECT_EQ(
+        error_of("= 64", fmt::format("= {}", batch)),
+        fmt::format("jobs/a.toml:10: training.global_batch: counts samples, not tokens; must be at most "
+                    "1048576, is {}",
+                    batch));
 }
 
 TEST_F(ScenarioFile, RefusesKeysAndValuesOfTheWrongKind) {
