@@ -99,7 +99,8 @@ TEST(Mistyped, Words) {
            {with_scenario("sweep", "--vary node=1,2"), {"node: cannot be varied; did you mean \"nodes\"?"}},
            {with_scenario("sweep", "--vary tp=1,2"),
             {"tp: cannot be varied; \"tensor\" is part of a layout"}},
-           {with_scenario("sweep", "--vary nodes=one,two"), {"nodes: must be an integer from 1, is \"one\""}},
+           {with_scenario("sweep", "--vary nodes=one,two"),
+            {"nodes: must be an integer from 1 to 2^40, is \"one\""}},
        })
     expect_answered(mistake);
 }
