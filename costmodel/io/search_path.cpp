@@ -34,7 +34,7 @@ std::vector<const char*> subfolders(NamedFile kind) {
 }
 
 bool is_path(const std::string& name) {
-  return name.ends_with(".toml");
+  return name.ends_with(".toml") || name.ends_with(".json");
 }
 
 std::vector<fs::path> places(const std::vector<std::string>& folders, NamedFile kind,

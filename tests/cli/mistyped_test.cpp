@@ -117,6 +117,7 @@ TEST(Mistyped, Files) {
   const std::string head = "scenario = \"s\"\nscenario_file = \"s.toml\"\ndigest = \"d\"\n";
   const std::string plan = written("a_plan.toml", head + "[layout]\ndata = 1\n[prediction]\nmfu = 1\n");
   const std::string run = written("a_run.toml", head + "device = \"cpu\"\ntransport = \"threads\"\n");
+  const std::string config = written("config.json", "{\n  \"hidden_size\": 4096\n}\n");
   const std::string model = "scenarios/models/gpt2_345m.toml",
                     rows = "scenarios/measured/libai_bert_v100.tsv",
                     hardware = "profiles/hardware/h100_sxm.toml",
@@ -130,6 +131,8 @@ TEST(Mistyped, Files) {
            {fmt::format("compare {} {}", kScenario, run), {"is a scenario; a plan is needed here"}},
            {"run " + run, {run + ": is a run (", "; a plan or a scenario is needed here"}},
            {"run " + model, {model + ": is a model (", "; a plan or a scenario is needed here"}},
+           {"plan " + config,
+            {config + ": is JSON, which is not read", needs_scenario, "a scenario is TOML"}},
            {"plan " + plan, {plan + ": is a plan (", needs_scenario}},
            {"plan " + run, {run + ": is a run (", needs_scenario}},
            {"plan " + hardware, {hardware + ": is a hardware profile (", needs_scenario}},

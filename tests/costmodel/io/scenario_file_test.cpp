@@ -153,6 +153,21 @@ TEST_F(ScenarioFile, SuggestsProfilesAndModelsThatExist) {
             "jobs/a.toml:2: hardware: there is no jobs/none/x.toml, nor its folder");
 }
 
+TEST_F(ScenarioFile, SuggestsANameForAPathThatIsNotThere) {
+  EXPECT_EQ(error_of("\"v100\"", "\"v100.toml\""),
+            "jobs/a.toml:2: hardware: there is no jobs/v100.toml; did you mean \"v100\"?");
+  EXPECT_EQ(error_of("\"gpt\"", "\"none/gpt.toml\""),
+            "jobs/a.toml:1: model: there is no jobs/none/gpt.toml; did you mean \"gpt\"?");
+}
+
+TEST_F(ScenarioFile, ReadsNoJson) {
+  tree_.write("jobs/config.json", "{\n  \"model_type\": \"llama\",\n  \"hidden_size\": 4096\n}\n");
+  EXPECT_EQ(
+      error_of("\"gpt\"", "\"config.json\""),
+      "jobs/config.json: is JSON, which is not read; a model is needed here; a model is TOML with family, "
+      "layers, hidden, heads and vocab");
+}
+
 TEST_F(ScenarioFile, ListsEveryFolderThatANameWasLookedForIn) {
   const TemporaryFolder data;
   data.write("profiles/hardware/v200.toml", hardware_text());
