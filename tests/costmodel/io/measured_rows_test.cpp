@@ -179,7 +179,7 @@ TEST_F(MeasuredRows, RefusesBrokenCells) {
   EXPECT_EQ(row_error("\trecompute_layers", "a\t8\t1\t1\t1\t1\t3"),
             "rows.tsv:2: recompute_layers: belongs to recompute=layers, recompute is none");
   EXPECT_EQ(row_error("\tmodel", "a\t8\t1\t1\t1\t1\tgtp"),
-            "rows.tsv:2: model: there is no gtp.toml in jobs/models; did you mean \"gpt\"?; there is: gpt");
+            "rows.tsv:2: model: there is no gtp.toml in jobs/models; did you mean \"gpt\"? There is: gpt");
 }
 
 TEST_F(MeasuredRows, RefusesImpossibleResults) {

@@ -132,7 +132,7 @@ TEST_F(ScenarioFile, FindsAndListsFilesBesideItInTheWorkingFolder) {
   std::filesystem::current_path(tree_.path() / "jobs");
   EXPECT_EQ(load_scenario("b.toml", {}).model.name, "my_model");
   EXPECT_EQ(tree_.error_of([] { load_scenario("c.toml", {}); }),
-            "c.toml:1: model: there is no my_modle.toml in jobs; did you mean \"my_model.toml\"?; there is: "
+            "c.toml:1: model: there is no my_modle.toml in jobs; did you mean \"my_model.toml\"? There is: "
             "a.toml, b.toml, c.toml, my_model.toml");
   std::filesystem::current_path(before);
 }
@@ -141,7 +141,7 @@ TEST_F(ScenarioFile, SuggestsProfilesAndModelsThatExist) {
   tree_.write("profiles/networks/efa.toml", network_text());
   EXPECT_EQ(
       error_of("\"roce\"", "\"rocee\""),
-      "jobs/a.toml:3: network: there is no rocee.toml in profiles/networks; did you mean \"roce\"?; there "
+      "jobs/a.toml:3: network: there is no rocee.toml in profiles/networks; did you mean \"roce\"? There "
       "is: efa, roce");
   EXPECT_EQ(error_of("\"gpt\"", "\"llama\""),
             "jobs/a.toml:1: model: there is no llama.toml in jobs/models; there is: gpt");
@@ -174,7 +174,7 @@ TEST_F(ScenarioFile, ListsEveryFolderThatANameWasLookedForIn) {
   const auto file = tree_.write("jobs/a.toml", replaced(scenario_text(), "\"v100\"", "\"v300\""));
   EXPECT_EQ(tree_.error_of([&] { load_scenario(file, {data.path()}); }),
             "jobs/a.toml:2: hardware: there is no v300.toml in profiles/hardware or " + data.path().string() +
-                "/profiles/hardware; did you mean \"v100\" or \"v200\"?; there is: v100, v200");
+                "/profiles/hardware; did you mean \"v100\" or \"v200\"? There is: v100, v200");
   std::filesystem::remove_all(tree_.path() / "profiles");
   const std::string error = error_of("\"roce\"", "\"rocee\"");
   EXPECT_TRUE(
