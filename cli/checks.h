@@ -10,6 +10,7 @@ namespace paraplan {
 // Checks of options' values; their messages say what would be right and what is there.
 CLI::Validator whole_number(int64_t min, int64_t max);
 CLI::Validator number_above_zero();
+CLI::Validator share_up_to(double max);
 CLI::Validator one_of(std::vector<std::string> words);
 
 }  // namespace paraplan

@@ -56,7 +56,11 @@ void refuse_unknown_options(const CLI::App& command, const std::string& command_
     const std::string name = argument.substr(0, argument.find('='));
     const std::vector<std::string> known = option_names(command);
     if (name == "-h" || std::ranges::find(known, name) != known.end()) continue;
-    fail(unknown_word("option of " + command_name, name, known), name);
+    // One letter is no word: what papers call t is not meant by -t.
+    const bool letter = name.size() == 2;
+    fail(letter ? fmt::format("unknown option of {}; known: {}", command_name, comma_separated(known))
+                : unknown_word("option of " + command_name, name, known),
+         name);
   }
 }
 
@@ -82,10 +86,8 @@ void refuse_extra_arguments(const CLI::App& app, const std::string& command_name
 void fail_command_line(const CLI::App& app, const std::vector<std::string>& arguments,
                        const CLI::ParseError& error) {
   const auto name = std::ranges::find_if_not(arguments, looks_like_option);
-  if (name == arguments.end()) {
-    refuse_unknown_options(app, "paraplan", arguments);
-    fail("needs a command: " + known_commands(app));
-  }
+  refuse_unknown_options(app, "paraplan", {arguments.begin(), name});
+  if (name == arguments.end()) fail("needs a command: " + known_commands(app));
   const std::vector<const CLI::App*> commands = commands_of(app);
   const auto command = std::ranges::find(commands, *name, [](const CLI::App* c) { return c->get_name(); });
   if (command == commands.end()) fail_unknown_command(app, *name);

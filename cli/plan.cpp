@@ -65,7 +65,7 @@ void add_plan(CLI::App& app, Command& chosen) {
   command
       ->add_option("--headroom", options->headroom,
                    "Share of a device's memory that a layout must leave unused, instead of the scenario's")
-      ->check(CLI::Range(0.0, kLargestHeadroom))
+      ->check(share_up_to(kLargestHeadroom))
       ->type_name("SHARE");
   add_objective(command, options->objective);
   command->add_flag("--json", options->json, "Print JSON");

@@ -46,9 +46,9 @@ inline constexpr int kMemoryCategories = 10;
 
 // Whether the fullest device, and the host, hold what a step wants.
 enum class Fit {
-  fits,     // all of it, the caching allocator's slack included, and the scenario's headroom is left
-  tight,    // only without the headroom, or only if the allocator gives back what it caches and does not use
-  exceeds,  // not even then
+  fits,     // with the allocator's slack and the most wasteful loss, and the scenario's headroom is left
+  tight,    // not so; but what no allocator can give back, with the usual loss, is held
+  exceeds,  // not even that
 };
 
 // Where the price of an op comes from, best first.

@@ -34,7 +34,7 @@ struct Assignment {
   int64_t size() const {
     const std::optional<int64_t> size = parse_integer(value);
     if (!size || *size < 1 || *size > kMaxSize)
-      fail(fmt::format("must be an integer from 1, is \"{}\"", value));
+      fail(fmt::format("must be an integer from 1 to 2^40, is \"{}\"", value));
     return *size;
   }
 

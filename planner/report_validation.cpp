@@ -69,23 +69,21 @@ std::string bias_or_dash(const ErrorSummary& summary) {
 
 // Rows that are in no figure, and outcomes that either measurement would have been right for.
 std::string error_notes(const std::vector<ComparedRow>& rows) {
-  std::vector<RowAbovePeak> impossible;
+  std::vector<RowAbovePeak> above_peak;
   const ComparedRow* last = nullptr;  // the quantities of a row follow each other
   for (const ComparedRow& row : rows) {
     const bool another = last == nullptr || row.id != last->id || row.scenario_file != last->scenario_file;
-    if (row.above_peak && another) impossible.push_back({row.id, *row.above_peak});
+    if (row.above_peak && another) above_peak.push_back({row.id, *row.above_peak});
     last = &row;
   }
   std::string text;
-  if (!impossible.empty())
-    text += fmt::format("  left out, because no device does that: {} row{}: {}\n", impossible.size(),
-                        impossible.size() == 1 ? "" : "s", to_string(impossible));
+  if (!above_peak.empty())
+    text += fmt::format("  left out, because no device does that: {} row{}: {}\n", above_peak.size(),
+                        above_peak.size() == 1 ? "" : "s", to_string(above_peak));
   const ErrorSummary outcomes = summarise(rows, Quantity::outcome);
   if (outcomes.tight > 0)
-    text += fmt::format(
-        "  {} of {} outcomes predicted tight: it runs if the allocator gives cached blocks back; counted as "
-        "right\n",
-        outcomes.tight, outcomes.rows);
+    text += fmt::format("  {} of {} outcomes predicted tight: it may run; counted as right\n", outcomes.tight,
+                        outcomes.rows);
   return text;
 }
 
@@ -138,7 +136,7 @@ std::string contradictions(const std::vector<ComparedRow>& rows) {
   for (const ComparedRow& row : rows) {
     if (row.above_peak) {
       if (row.quantity == Quantity::iteration_time_s)
-        text += fmt::format("  {}: impossible: {:.0f} % of the device's peak; left out\n", row.id,
+        text += fmt::format("  {}: above peak: {:.0f} % of the device's; left out\n", row.id,
                             100 * *row.above_peak);
     } else if (!row.failure.empty()) {
       text += fmt::format("  {} {}: predicted to be impossible: {}\n", row.id, to_string(row.quantity),

@@ -20,7 +20,7 @@ const char* to_string(Quantity);
 
 // One measured quantity of one row beside its prediction. The outcome is 1 for a run that went well and 0 for
 // one that ran out of memory; its error is 0 or 1, and 0 for either where the layout is predicted to be
-// tight: the allocator decides. A row whose layout the model holds impossible has a failure, and NaN where a
+// tight: it may run. A row whose layout the model holds impossible has a failure, and NaN where a
 // number would stand.
 struct ComparedRow {
   std::string scenario, scenario_file, id;

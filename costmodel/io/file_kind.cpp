@@ -109,6 +109,27 @@ const KindNames& entry_of(FileKind kind) {
   return *std::ranges::find(kinds(), kind, &KindNames::kind);
 }
 
+// What such a file is instead of another program's JSON.
+std::string needed_toml(FileKind kind) {
+  if (kind == FileKind::model) return "; a model is TOML with family, layers, hidden, heads and vocab";
+  if (kind == FileKind::scenario)
+    return "; a scenario is TOML with model, hardware, software, [cluster] and [training]";
+  return "";
+}
+
+// No TOML and no table begins so.
+bool is_json(std::string_view text) {
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  const size_t first = text.find_first_not_of(" \t\r\n");
+  return first != std::string_view::npos && text[first] == '{';
+}
+
+// "a model (a scenario names it as its model)"
+std::string described(FileKind kind) {
+  const KindNames& entry = entry_of(kind);
+  return *entry.way == '\0' ? entry.noun : fmt::format("{} ({})", entry.noun, entry.way);
+}
+
 std::string beginning_of(const std::filesystem::path& path) {
   try {
     return read_beginning(path, kBeginning);
@@ -173,13 +194,19 @@ std::optional<FileKind> file_kind(const std::filesystem::path& path) {
 
 void refuse_other_kind(const std::filesystem::path& path, std::initializer_list<FileKind> wanted) {
   const std::optional<FileKind> kind = file_kind(path);
-  if (!kind || std::ranges::find(wanted, *kind) != wanted.end()) return;
-  const KindNames& found = entry_of(*kind);
-  const std::string way = *found.way == '\0' ? "" : fmt::format(" ({})", found.way);
+  const bool other_kind = kind && std::ranges::find(wanted, *kind) == wanted.end();
+  const bool json = !other_kind && is_json(beginning_of(path));
+  if (!other_kind && !json) return;
   std::vector<std::string> nouns;
-  for (const FileKind other : wanted) nouns.emplace_back(entry_of(other).noun);
-  throw InputError(path.string(), 0, "",
-                   fmt::format("is {}{}; {} is needed here", found.noun, way, fmt::join(nouns, " or ")));
+  std::string keys;
+  for (const FileKind kind_wanted : wanted) {
+    nouns.emplace_back(entry_of(kind_wanted).noun);
+    if (json) keys += needed_toml(kind_wanted);
+  }
+  throw InputError(
+      path.string(), 0, "",
+      fmt::format("is {}; {} is needed here{}", json ? "JSON, which is not read" : described(*kind),
+                  fmt::join(nouns, " or "), keys));
 }
 
 }  // namespace paraplan

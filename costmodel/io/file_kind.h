@@ -33,7 +33,8 @@ const char* noun_of(FileKind);
 // Empty when it names fewer than two of any kind, and for what is no regular file or cannot be read.
 std::optional<FileKind> file_kind(const std::filesystem::path& path);
 
-// Throws InputError when the file is of another kind than those `wanted`, and says what it is.
+// Throws InputError when the file is of another kind than those `wanted`, or is JSON, which no command reads;
+// says what it is.
 void refuse_other_kind(const std::filesystem::path& path, std::initializer_list<FileKind> wanted);
 
 }  // namespace paraplan

@@ -9,7 +9,8 @@
 namespace paraplan {
 namespace {
 
-constexpr double kMaxClockHz = 1e11;  // catches MHz where GHz are meant
+constexpr double kMaxClockHz = 1e11;                   // catches MHz where GHz are meant
+constexpr int64_t kMaxGlobalBatch = int64_t{1} << 20;  // catches tokens where samples are meant
 
 JobFault check_cluster(const Scenario& s) {
   const Cluster& cluster = s.cluster;
@@ -43,6 +44,10 @@ JobFault check_work(const Scenario& s) {
   }
   if (!checked_product({4, model.layers, model.hidden, std::max(model.hidden, model.ffn)})) {
     return {"layers", "the model is too large: its weights must number at most 2^53"};
+  }
+  if (s.global_batch > kMaxGlobalBatch) {
+    return {"global_batch", fmt::format("counts samples, not tokens; must be at most {}, is {}",
+                                        kMaxGlobalBatch, s.global_batch)};
   }
   if (!checked_product({s.global_batch, s.seq_length})) {
     return {"global_batch", "global_batch x seq_length must be at most 2^53"};

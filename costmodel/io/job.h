@@ -28,8 +28,8 @@ struct JobFault {
 };
 
 // Checks what single values cannot show: devices per node and clock against the hardware, a network for
-// several nodes, the precision's peak, flash attention's efficiency, positions, products that must stay
-// countable. Returns the first rule broken; an empty key when all hold.
+// several nodes, the precision's peak, flash attention's efficiency, positions, the batch, products that must
+// stay countable. Returns the first rule broken; an empty key when all hold.
 JobFault check_job(const Scenario& scenario);
 
 }  // namespace paraplan

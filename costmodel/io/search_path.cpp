@@ -34,7 +34,7 @@ std::vector<const char*> subfolders(NamedFile kind) {
 }
 
 bool is_path(const std::string& name) {
-  return name.ends_with(".toml");
+  return name.ends_with(".toml") || name.ends_with(".json");
 }
 
 std::vector<fs::path> places(const std::vector<std::string>& folders, NamedFile kind,
@@ -86,6 +86,9 @@ std::string missing_text(const std::vector<std::string>& folders, NamedFile kind
   if (files.empty()) return "the scenario is from no file, so there is no folder to look in";
   const bool by_path = is_path(name) || kind == NamedFile::measured;
   const fs::path wanted = files.front().filename();
+  const std::string stem = fs::path(name).stem().string();
+  if (is_path(name) && std::ranges::any_of(places(folders, kind, stem), file_exists))
+    return fmt::format("there is no {}{}", files.front().string(), did_you_mean({stem}));
   const std::vector<std::string> looked_in = folders_of(files);
   if (looked_in.empty()) {
     if (by_path) return fmt::format("there is no {}, nor its folder", files.front().string());
@@ -97,8 +100,10 @@ std::string missing_text(const std::vector<std::string>& folders, NamedFile kind
   const std::vector<std::string> names = names_in(looked_in, wanted.extension(), by_path);
   const std::string asked = (by_path ? wanted : wanted.stem()).string();
   const bool beside = !by_path && file_exists(fs::path(folders.front()) / wanted);
-  return fmt::format("there is no {} in {}{}; there is: {}{}", wanted.string(), fmt::join(looked_in, " or "),
-                     did_you_mean(asked, names), names.empty() ? "nothing" : comma_separated(names),
+  const std::string hint = did_you_mean(asked, names);
+  return fmt::format("there is no {} in {}{}{}: {}{}", wanted.string(), fmt::join(looked_in, " or "), hint,
+                     hint.empty() ? "; there is" : " There is",
+                     names.empty() ? "nothing" : comma_separated(names),
                      beside ? fmt::format("; the file beside the scenario is \"{}\"", wanted.string()) : "");
 }
 

@@ -11,8 +11,9 @@ namespace paraplan {
 //   hardware  profiles/hardware/NAME.toml
 //   network   profiles/networks/NAME.toml
 //   software  profiles/software/NAME.toml
-// A name that ends in ".toml" is a path from the scenario's own folder instead. Measured rows are always a
-// path, from the scenario's own folder or from a folder `scenarios` of the search path.
+// A name that ends in ".toml" is a path from the scenario's own folder instead; so is one in ".json", to be
+// refused for what it is. Measured rows are always a path, from the scenario's own folder or from a folder
+// `scenarios` of the search path.
 enum class NamedFile { model, hardware, network, software, measured };
 
 // The search path of a scenario, nearest first: its own folder as it was typed, every folder above it, then

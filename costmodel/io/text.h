@@ -29,6 +29,9 @@ std::string_view trimmed(std::string_view text);
 // Pieces between separators; "a,,b" has an empty one, "" is one empty piece.
 std::vector<std::string> split(std::string_view text, char separator);
 
+// What some programs begin a UTF-8 file with.
+inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
 // False for bytes that are no characters, such as those of Latin-1 (RFC 3629).
 bool is_utf8(std::string_view text);
 

@@ -16,12 +16,28 @@ bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+// A cell as a message shows it: on one line, and shortened.
+std::string shown(const std::string& cell) {
+  constexpr size_t kMostShown = 60;  // bytes
+  if (cell.size() > kMostShown) {
+    size_t end = kMostShown;
+    while ((static_cast<unsigned char>(cell[end]) & 0xc0) == 0x80) --end;  // keeps characters whole
+    return shown(cell.substr(0, end)) + "...";
+  }
+  const std::string text = quoted(cell);
+  return text.substr(1, text.size() - 2);
+}
+
 void check_columns(const TsvTable& table, const std::vector<std::string>& known,
                    const std::vector<std::string>& required) {
+  if (table.columns.size() == 1 && table.columns.front().find_first_of(",; ") != std::string::npos)
+    throw InputError(table.file, table.header_line, "",
+                     fmt::format("columns are separated by tabs; there is no tab in \"{}\"",
+                                 shown(table.columns.front())));
   std::vector<std::string> seen;
   for (const std::string& column : table.columns) {
     if (!contains(known, column)) {
-      throw InputError(table.file, table.header_line, column, unknown_word("column", column, known));
+      throw InputError(table.file, table.header_line, shown(column), unknown_word("column", column, known));
     }
     if (contains(seen, column))
       throw InputError(table.file, table.header_line, column, "this column comes twice");
@@ -39,8 +55,10 @@ TsvTable TsvTable::load(const std::filesystem::path& file, const std::vector<std
                         const std::vector<std::string>& required) {
   TsvTable table;
   table.file = file.string();
+  std::string content = read_text_file(file);
+  if (content.starts_with(kByteOrderMark)) content.erase(0, kByteOrderMark.size());
   int line = 0;
-  for (std::string& text : split(read_text_file(file), '\n')) {
+  for (std::string& text : split(content, '\n')) {
     ++line;
     if (text.ends_with('\r')) text.pop_back();
     if (text.empty()) continue;
@@ -74,7 +92,7 @@ std::optional<int64_t> TsvTable::positive_integer(const Row& row, const std::str
   if (text.empty()) return std::nullopt;
   const std::optional<int64_t> value = parse_integer(text);
   if (!value || *value < 1 || *value > kMaxSize) {
-    fail(row, column, fmt::format("must be an integer from 1 to 2^40, is \"{}\"", text));
+    fail(row, column, fmt::format("must be an integer from 1 to 2^40, is \"{}\"", shown(text)));
   }
   return value;
 }
@@ -83,7 +101,8 @@ std::optional<double> TsvTable::positive_number(const Row& row, const std::strin
   const std::string text = cell(row, column);
   if (text.empty()) return std::nullopt;
   const std::optional<double> value = parse_number(text);
-  if (!value || *value <= 0) fail(row, column, fmt::format("must be a number above 0, is \"{}\"", text));
+  if (!value || *value <= 0)
+    fail(row, column, fmt::format("must be a number above 0, is \"{}\"", shown(text)));
   return value;
 }
 

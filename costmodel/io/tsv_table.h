@@ -7,7 +7,7 @@
 
 namespace paraplan {
 
-// A tab-separated file with a header line. Empty lines are skipped.
+// A tab-separated file with a header line. Empty lines and a byte order mark are skipped.
 struct TsvTable {
   struct Row {
     int line = 0;

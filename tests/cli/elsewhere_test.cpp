@@ -73,7 +73,7 @@ TEST_F(Elsewhere, SaysWhereItLookedForAName) {
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_TRUE(outcome.err.starts_with("paraplan: my.toml:2: model: there is no gpt_smal_cpu.toml in " +
                                       std::string(PARAPLAN_SOURCE_DIR) +
-                                      "/scenarios/models; did you mean \"gpt_small_cpu\"?; there is: "))
+                                      "/scenarios/models; did you mean \"gpt_small_cpu\"? There is: "))
       << outcome.err;
 }
 

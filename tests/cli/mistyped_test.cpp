@@ -39,6 +39,9 @@ TEST(Mistyped, CommandsAndOptions) {
            {with_scenario("valdate", ""), {"unknown command \"valdate\"; did you mean \"validate\"?"}},
            {"fly", {"unknown command \"fly\"; give one of plan, predict,"}},
            {"--versoin", {"--versoin: unknown option of paraplan; did you mean \"--version\"?"}},
+           {fmt::format("--hlep {}", kScenario),
+            {"--hlep: unknown option of paraplan; did you mean \"--help\"?"}},
+           {with_scenario("plan", "-t 3"), {"-t: unknown option of plan; known: --help, --devices, --top,"}},
            {with_scenario("plan", "--topp 5"), {"--topp: unknown option of plan; did you mean \"--top\"?"}},
            {with_scenario("plan --topp=5", ""), {"--topp: unknown option of plan; did you mean \"--top\"?"}},
            {with_scenario("plan --topp 5", ""), {"did you mean \"--top\"?"}},
@@ -68,6 +71,11 @@ TEST(Mistyped, Numbers) {
            {with_scenario("plan", "--top 0"), {"--top: must be a whole number from 1 to 1000000, is 0"}},
            {with_scenario("plan", "--top many"), {"--top: must be a whole number", "is \"many\""}},
            {with_scenario("plan", "--top 1.5"), {"--top: must be a whole number", "is 1.5"}},
+           {with_scenario("plan", "--headroom nan"),
+            {"--headroom: must be a number from 0 to 0.9, is \"nan\""}},
+           {with_scenario("plan", "--headroom 2"), {"--headroom: must be a number from 0 to 0.9, is 2"}},
+           {with_scenario("plan", "--headroom -0.1"), {"must be a number from 0 to 0.9, is -0.1"}},
+           {with_scenario("plan", "--headroom 5%"), {"is \"5%\"; give a share such as 0.05"}},
            {with_scenario("run", "--ranks 0"), {"--ranks: must be a whole number from 1 to 1000000, is 0"}},
            {with_scenario("run", "--steps 0"), {"--steps: must be a whole number from 1 to "}},
            {with_scenario("run", "--warmup -1"), {"--warmup: must be a whole number from 0 to "}},
@@ -94,7 +102,8 @@ TEST(Mistyped, Words) {
            {with_scenario("sweep", "--vary node=1,2"), {"node: cannot be varied; did you mean \"nodes\"?"}},
            {with_scenario("sweep", "--vary tp=1,2"),
             {"tp: cannot be varied; \"tensor\" is part of a layout"}},
-           {with_scenario("sweep", "--vary nodes=one,two"), {"nodes: must be an integer from 1, is \"one\""}},
+           {with_scenario("sweep", "--vary nodes=one,two"),
+            {"nodes: must be an integer from 1 to 2^40, is \"one\""}},
        })
     expect_answered(mistake);
 }
@@ -108,6 +117,7 @@ TEST(Mistyped, Files) {
   const std::string head = "scenario = \"s\"\nscenario_file = \"s.toml\"\ndigest = \"d\"\n";
   const std::string plan = written("a_plan.toml", head + "[layout]\ndata = 1\n[prediction]\nmfu = 1\n");
   const std::string run = written("a_run.toml", head + "device = \"cpu\"\ntransport = \"threads\"\n");
+  const std::string config = written("config.json", "{\n  \"hidden_size\": 4096\n}\n");
   const std::string model = "scenarios/models/gpt2_345m.toml",
                     rows = "scenarios/measured/libai_bert_v100.tsv",
                     hardware = "profiles/hardware/h100_sxm.toml",
@@ -121,6 +131,8 @@ TEST(Mistyped, Files) {
            {fmt::format("compare {} {}", kScenario, run), {"is a scenario; a plan is needed here"}},
            {"run " + run, {run + ": is a run (", "; a plan or a scenario is needed here"}},
            {"run " + model, {model + ": is a model (", "; a plan or a scenario is needed here"}},
+           {"plan " + config,
+            {config + ": is JSON, which is not read", needs_scenario, "a scenario is TOML"}},
            {"plan " + plan, {plan + ": is a plan (", needs_scenario}},
            {"plan " + run, {run + ": is a run (", needs_scenario}},
            {"plan " + hardware, {hardware + ": is a hardware profile (", needs_scenario}},

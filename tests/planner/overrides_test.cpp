@@ -79,7 +79,10 @@ TEST(Overrides, ProfilesComeBeforeTheirConstants) {
 
 TEST(Overrides, SayWhatIsWrong) {
   const Scenario toy = toy_scenario();
-  EXPECT_EQ(error_of(toy, {{"nodes", "two"}}), "command line: nodes: must be an integer from 1, is \"two\"");
+  EXPECT_EQ(error_of(toy, {{"nodes", "two"}}),
+            "command line: nodes: must be an integer from 1 to 2^40, is \"two\"");
+  EXPECT_EQ(error_of(toy, {{"devices", "99999999999999"}}),
+            "command line: devices: must be an integer from 1 to 2^40, is \"99999999999999\"");
   EXPECT_EQ(error_of(toy, {{"price_per_device_hour", "0"}}),
             "command line: price_per_device_hour: must be a number above 0, is \"0\"");
   EXPECT_NE(error_of(toy, {{"node", "2"}}).find("did you mean \"nodes\""), std::string::npos);
@@ -113,6 +116,8 @@ TEST(Overrides, AJobThatCannotBeIsAnError) {
   EXPECT_EQ(error_of(toy_scenario(), {{"devices_per_node", "5"}}),
             "command line: devices_per_node: must be at most 4, the devices of a node of hardware \"toy "
             "device\", is 5");
+  EXPECT_EQ(error_of(toy_scenario(), {{"global_batch", "4194304"}}),
+            "command line: global_batch: counts samples, not tokens; must be at most 1048576, is 4194304");
 }
 
 }  // namespace

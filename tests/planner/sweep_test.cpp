@@ -70,14 +70,15 @@ TEST(Sweep, AnInvalidValueIsARow) {
   const std::vector<SweepPoint> points =
       sweep(toy_scenario(), {{"nodes", {"1", "none"}}}, Objective::time, {});
   ASSERT_EQ(points.size(), 2U);
-  const std::string fault = "command line: nodes: must be an integer from 1, is \"none\"";
+  const std::string fault = "command line: nodes: must be an integer from 1 to 2^40, is \"none\"";
   EXPECT_EQ(points[0].fault, "");
   EXPECT_EQ(points[0].plan.layouts.size(), 1U);
   EXPECT_EQ(points[1].fault, fault);
   EXPECT_NE(sweep_report(points).find(fault), std::string::npos);
   const std::string csv = sweep_csv(points);
   EXPECT_NE(
-      csv.find("\nnone,,no,,,,,,,,,,\"command line: nodes: must be an integer from 1, is \"\"none\"\"\""),
+      csv.find(
+          "\nnone,,no,,,,,,,,,,\"command line: nodes: must be an integer from 1 to 2^40, is \"\"none\"\"\""),
       std::string::npos)
       << csv;
   const auto json = nlohmann::json::parse(sweep_json(toy_scenario(), points));

@@ -81,6 +81,11 @@ TEST(FileKind, AWrongFileIsRefusedByWhatItIs) {
             "n.toml: is a network profile (a scenario names it as its network); a plan or a scenario is "
             "needed here");
   EXPECT_NO_THROW(refuse_other_kind(network, {FileKind::network_profile}));
+  const fs::path json =
+      folder.write("plan.json", "{\"scenario\": \"a\", \"layout\": {}, \"prediction\": {}}\n");
+  EXPECT_EQ(file_kind(json), FileKind::plan);
+  EXPECT_EQ(folder.error_of([&] { refuse_other_kind(json, {FileKind::plan}); }),
+            "plan.json: is JSON, which is not read; a plan is needed here");
   EXPECT_NO_THROW(refuse_other_kind(folder.write("other", "text"), {FileKind::scenario}));
 }
 

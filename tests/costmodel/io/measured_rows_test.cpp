@@ -101,6 +101,12 @@ TEST_F(MeasuredRows, AcceptsCarriageReturnsAndEmptyLines) {
   EXPECT_EQ(rows[1].line, 4);
 }
 
+TEST_F(MeasuredRows, AcceptsAByteOrderMark) {
+  EXPECT_EQ(
+      load("\xef\xbb\xbfid\tdata\ttensor\tpipeline\tmicro_batch\toutcome\na\t8\t1\t1\t1\tok\n").at(0).id,
+      "a");
+}
+
 TEST_F(MeasuredRows, RefusesBrokenHeaders) {
   EXPECT_EQ(error_of(""), "rows.tsv: is empty; needs a header line");
   EXPECT_EQ(error_of("id\tdata\ttensor\tpipeline\tmicro_batch\toutcome\n"),
@@ -120,6 +126,24 @@ TEST_F(MeasuredRows, RefusesBrokenHeaders) {
             "tokens_per_s_per_device, peak_memory_mib, outcome");
   EXPECT_EQ(error_of("zz\n").substr(0, 72),
             "rows.tsv:1: zz: unknown column; known: id, model, layers, seq_length, no");
+}
+
+TEST_F(MeasuredRows, SaysThatTabsSeparateColumns) {
+  EXPECT_EQ(error_of("id,data,tensor\na,8,1\n"),
+            "rows.tsv:1: columns are separated by tabs; there is no tab in \"id,data,tensor\"");
+  EXPECT_EQ(error_of("id data tensor\na 8 1\n"),
+            "rows.tsv:1: columns are separated by tabs; there is no tab in \"id data tensor\"");
+}
+
+TEST_F(MeasuredRows, ShortensAndEscapesWhatItShows) {
+  EXPECT_TRUE(error_of(std::string("id\ttens\0r\n", 10)).starts_with("rows.tsv:1: tens\\u0000r: unknown"));
+  EXPECT_TRUE(error_of("id\t" + std::string(20'000, 'x') + "\n")
+                  .starts_with("rows.tsv:1: " + std::string(60, 'x') + "...: unknown column"));
+  // The 60th byte is within a character.
+  EXPECT_TRUE(error_of("id\t" + std::string(59, 'x') + "\u00fcber\n")
+                  .starts_with("rows.tsv:1: " + std::string(59, 'x') + "...: unknown column"));
+  EXPECT_EQ(row_error("\tlayers", "a\t8\t1\t1\t1\t1\t" + std::string(61, '9')),
+            "rows.tsv:2: layers: must be an integer from 1 to 2^40, is \"" + std::string(60, '9') + "...\"");
 }
 
 TEST_F(MeasuredRows, RefusesRowsOfAnotherLength) {
@@ -155,7 +179,7 @@ TEST_F(MeasuredRows, RefusesBrokenCells) {
   EXPECT_EQ(row_error("\trecompute_layers", "a\t8\t1\t1\t1\t1\t3"),
             "rows.tsv:2: recompute_layers: belongs to recompute=layers, recompute is none");
   EXPECT_EQ(row_error("\tmodel", "a\t8\t1\t1\t1\t1\tgtp"),
-            "rows.tsv:2: model: there is no gtp.toml in jobs/models; did you mean \"gpt\"?; there is: gpt");
+            "rows.tsv:2: model: there is no gtp.toml in jobs/models; did you mean \"gpt\"? There is: gpt");
 }
 
 TEST_F(MeasuredRows, RefusesImpossibleResults) {
@@ -194,6 +218,8 @@ TEST_F(MeasuredRows, RefusesJobsThatDoNotFitTheProfiles) {
             "rows.tsv:2: seq_length: must be at most 2048, max_positions of model \"gpt\", is 4096");
   EXPECT_EQ(row_error("\tlayers", "a\t8\t1\t1\t1\t1\t1099511627776"),
             "rows.tsv:2: layers: the model is too large: its weights must number at most 2^53");
+  EXPECT_EQ(row_error("\tglobal_batch", "a\t8\t1\t1\t1\t1\t4194304"),
+            "rows.tsv:2: global_batch: counts samples, not tokens; must be at most 1048576, is 4194304");
   tree_.write("jobs/a.toml", replaced(replaced(scenario_text(), "network = \"roce\"\n", ""), "= 4", "= 1"));
   EXPECT_EQ(row_error("\tnodes", "a\t8\t1\t1\t1\t1\t4"),
             "rows.tsv:2: nodes: must be 1 for a scenario without a network, is 4");

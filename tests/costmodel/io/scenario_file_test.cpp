@@ -1,5 +1,6 @@
 #include "costmodel/io/scenario_file.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
@@ -131,7 +132,7 @@ TEST_F(ScenarioFile, FindsAndListsFilesBesideItInTheWorkingFolder) {
   std::filesystem::current_path(tree_.path() / "jobs");
   EXPECT_EQ(load_scenario("b.toml", {}).model.name, "my_model");
   EXPECT_EQ(tree_.error_of([] { load_scenario("c.toml", {}); }),
-            "c.toml:1: model: there is no my_modle.toml in jobs; did you mean \"my_model.toml\"?; there is: "
+            "c.toml:1: model: there is no my_modle.toml in jobs; did you mean \"my_model.toml\"? There is: "
             "a.toml, b.toml, c.toml, my_model.toml");
   std::filesystem::current_path(before);
 }
@@ -140,7 +141,7 @@ TEST_F(ScenarioFile, SuggestsProfilesAndModelsThatExist) {
   tree_.write("profiles/networks/efa.toml", network_text());
   EXPECT_EQ(
       error_of("\"roce\"", "\"rocee\""),
-      "jobs/a.toml:3: network: there is no rocee.toml in profiles/networks; did you mean \"roce\"?; there "
+      "jobs/a.toml:3: network: there is no rocee.toml in profiles/networks; did you mean \"roce\"? There "
       "is: efa, roce");
   EXPECT_EQ(error_of("\"gpt\"", "\"llama\""),
             "jobs/a.toml:1: model: there is no llama.toml in jobs/models; there is: gpt");
@@ -152,13 +153,28 @@ TEST_F(ScenarioFile, SuggestsProfilesAndModelsThatExist) {
             "jobs/a.toml:2: hardware: there is no jobs/none/x.toml, nor its folder");
 }
 
+TEST_F(ScenarioFile, SuggestsANameForAPathThatIsNotThere) {
+  EXPECT_EQ(error_of("\"v100\"", "\"v100.toml\""),
+            "jobs/a.toml:2: hardware: there is no jobs/v100.toml; did you mean \"v100\"?");
+  EXPECT_EQ(error_of("\"gpt\"", "\"none/gpt.toml\""),
+            "jobs/a.toml:1: model: there is no jobs/none/gpt.toml; did you mean \"gpt\"?");
+}
+
+TEST_F(ScenarioFile, ReadsNoJson) {
+  tree_.write("jobs/config.json", "{\n  \"model_type\": \"llama\",\n  \"hidden_size\": 4096\n}\n");
+  EXPECT_EQ(
+      error_of("\"gpt\"", "\"config.json\""),
+      "jobs/config.json: is JSON, which is not read; a model is needed here; a model is TOML with family, "
+      "layers, hidden, heads and vocab");
+}
+
 TEST_F(ScenarioFile, ListsEveryFolderThatANameWasLookedForIn) {
   const TemporaryFolder data;
   data.write("profiles/hardware/v200.toml", hardware_text());
   const auto file = tree_.write("jobs/a.toml", replaced(scenario_text(), "\"v100\"", "\"v300\""));
   EXPECT_EQ(tree_.error_of([&] { load_scenario(file, {data.path()}); }),
             "jobs/a.toml:2: hardware: there is no v300.toml in profiles/hardware or " + data.path().string() +
-                "/profiles/hardware; did you mean \"v100\" or \"v200\"?; there is: v100, v200");
+                "/profiles/hardware; did you mean \"v100\" or \"v200\"? There is: v100, v200");
   std::filesystem::remove_all(tree_.path() / "profiles");
   const std::string error = error_of("\"roce\"", "\"rocee\"");
   EXPECT_TRUE(
@@ -238,12 +254,22 @@ TEST_F(ScenarioFile, TakesAMillionDevicesAndTokensButNoProductBeyondExactInteger
   const std::string large = replaced(
       replaced(replaced(scenario_text(), "= 4", "= 500000"), "= 1024", "= 1000000"), "= 64", "= 1000000");
   EXPECT_EQ(load(large).cluster.devices(), 1000000);
-  EXPECT_EQ(error_of(replaced(large, "global_batch = 1000000", "global_batch = 1000000000000")),
+  EXPECT_EQ(error_of(replaced(large, "seq_length = 1000000", "seq_length = 10000000000")),
             "jobs/a.toml:10: training.global_batch: global_batch x seq_length must be at most 2^53");
   EXPECT_EQ(error_of("= 1024", "= 1099511627776"),
             "jobs/a.toml:9: training.seq_length: seq_length x the widest layer must be at most 2^53");
   EXPECT_EQ(error_of("= 4", "= 9007199254740993"),
             "jobs/a.toml:6: cluster.nodes: must be an integer from 1 to 2^40, is 9007199254740993");
+}
+
+TEST_F(ScenarioFile, TakesNoBatchOfTokens) {
+  EXPECT_EQ(load(replaced(scenario_text(), "= 64", "= 1048576")).global_batch, 1048576);
+  for (const char* batch : {"1048577", "10000000000"})
+    EXPECT_EQ(
+        error_of("= 64", fmt::format("= {}", batch)),
+        fmt::format("jobs/a.toml:10: training.global_batch: counts samples, not tokens; must be at most "
+                    "1048576, is {}",
+                    batch));
 }
 
 TEST_F(ScenarioFile, RefusesKeysAndValuesOfTheWrongKind) {
