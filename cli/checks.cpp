@@ -54,6 +54,10 @@ CLI::Validator share_up_to(double max) {
   return CLI::Validator(verdict, fmt::format("0 to {}", max));
 }
 
+CLI::Validator file_name() {
+  return check([](const std::string& text) { return !text.empty(); }, "the name of a file", "");
+}
+
 CLI::Validator one_of(std::vector<std::string> words) {
   const std::string help = fmt::format("{{{}}}", fmt::join(words, ","));
   const auto verdict = [words = std::move(words)](const std::string& text) {

@@ -118,6 +118,7 @@ void add_compare(CLI::App& app, Command& chosen) {
   command
       ->add_option("--update", options->update,
                    "Hardware profile of this machine to write the run's measured ops into")
+      ->check(file_name())
       ->type_name("PROFILE");
   command->callback([options, &chosen] { chosen = [options] { return run_compare(*options); }; });
 }

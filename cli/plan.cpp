@@ -69,7 +69,9 @@ void add_plan(CLI::App& app, Command& chosen) {
       ->type_name("SHARE");
   add_objective(command, options->objective);
   command->add_flag("--json", options->json, "Print JSON");
-  command->add_option("--out", options->out, "File to write the best layout to")->type_name("PLAN");
+  command->add_option("--out", options->out, "File to write the best layout to")
+      ->check(file_name())
+      ->type_name("PLAN");
   add_force(command, options->force);
   command->callback([options, &chosen] { chosen = [options] { return run_plan(*options); }; });
 }

@@ -4,6 +4,7 @@
 #include <sstream>
 #include <string>
 
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/outputs.h"
@@ -61,6 +62,7 @@ void add_predict(CLI::App& app, Command& chosen) {
       ->type_name("LAYOUT");
   command->add_flag("--json", options->json, "Print JSON");
   command->add_option("--trace", options->trace, "File for the step's timeline (Chrome trace)")
+      ->check(file_name())
       ->type_name("TRACE");
   add_force(command, options->force);
   command->callback([options, &chosen] { chosen = [options] { return run_predict(*options); }; });

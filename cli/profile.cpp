@@ -186,6 +186,7 @@ void add_profile(CLI::App& app, Command& chosen) {
       ->add_option("--out", options->out,
                    "Hardware profile to write; measurements of this machine in it are kept")
       ->required()
+      ->check(file_name())
       ->type_name("PROFILE");
   command->add_option("--for", options->for_scenario, "Measure just the shapes that this scenario needs")
       ->type_name("SCENARIO");

@@ -164,8 +164,10 @@ void add_options(CLI::App* command, RunOptions& options) {
   command->add_option("--data", options.data, "Tokens to train on (binary); without it, made-up text")
       ->type_name("FILE");
   command->add_option("--trace", options.trace, "File for the last step's timeline (Chrome trace)")
+      ->check(file_name())
       ->type_name("TRACE");
   command->add_option("--out", options.out, "File for all that was measured, also when interrupted")
+      ->check(file_name())
       ->type_name("RUN");
   add_force(command, options.force);
   command->add_flag("--json", options.json, "Print JSON");

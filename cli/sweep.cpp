@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/checks.h"
 #include "cli/commands.h"
 #include "cli/options.h"
 #include "cli/outputs.h"
@@ -84,6 +85,7 @@ void add_sweep(CLI::App& app, Command& chosen) {
                 "; cost: on exactly the devices of a point where their number is varied, else also on fewer");
   CLI::Option* csv =
       command->add_option("--csv", options->csv, "File to write the rows to; - for standard output")
+          ->check(file_name())
           ->type_name("FILE");
   command->add_flag("--json", options->json, "Print JSON")->excludes(csv);
   add_force(command, options->force);
