@@ -56,7 +56,8 @@ int write_whole(const fs::path& path, const char* mode, const std::string& text)
   return error;
 }
 
-// While it lives, requests to end wait, so that no half-written file is left behind.
+// While it lives, requests to end that come to this thread wait, so that no half-written file is left behind.
+// Where the process has other threads, one of them may take a request; then NAME.*.partial can be left.
 class HeldSignals {
  public:
   HeldSignals() {
@@ -167,6 +168,11 @@ fs::path resolved(const fs::path& path) {
   const fs::path absolute = fs::absolute(file, ignored);
   const fs::path folder = fs::canonical(absolute.parent_path(), ignored);
   return folder.empty() ? absolute.lexically_normal() : folder / absolute.filename();
+}
+
+fs::path behind_link(const fs::path& path) {
+  std::error_code ignored;  // what is not there is no link
+  return fs::is_symlink(fs::symlink_status(path, ignored)) ? resolved(path) : path;
 }
 
 bool same_file(const fs::path& a, const fs::path& b) {

@@ -33,6 +33,9 @@ std::string read_beginning(const std::filesystem::path& path, size_t most);
 // its name.
 std::filesystem::path resolved(const std::filesystem::path& path);
 
+// The file itself behind a link; any other path as it is.
+std::filesystem::path behind_link(const std::filesystem::path& path);
+
 // Whether two paths are one file: by links of either kind, or by name where it does not exist yet.
 bool same_file(const std::filesystem::path& a, const std::filesystem::path& b);
 
@@ -45,9 +48,11 @@ struct TextFile {
 using FileSet = std::vector<TextFile>;
 
 // Replaces files as a whole: each text is written beside its target, and when all are there, they are
-// renamed. Whoever reads a target finds the old text or the new one, also when the program is interrupted or
-// the disk is full. The file that a link points to is replaced; into special files the text is written in
-// place. Throws std::runtime_error when one cannot be written; then the old ones are left as they were.
+// renamed one after the other. Whoever reads a target finds the old text or the new one, also when the
+// program is interrupted or the disk is full. The file that a link points to is replaced; into special files
+// the text is written in place. Throws std::runtime_error when one cannot be written; then the old ones are
+// left as they were, unless it is a renaming that fails: files renamed before it stay new. A program that is
+// ended while it writes may leave NAME.*.partial.
 void write_text_files(const FileSet& files);
 void write_text_file(const std::filesystem::path& path, const std::string& text);
 

@@ -174,7 +174,7 @@ HardwareProfile load_hardware(const std::filesystem::path& file) {
   const SampleFiles samples = read_sample_files(reader);
   reader.finish();
   profile.node.pairs = parse_node_pairs(reader, "node.pairs", pairs, profile.node.devices);
-  load_samples(reader, samples, file.parent_path(), profile);
+  load_samples(reader, samples, behind_link(file).parent_path(), profile);
   check_device(reader, profile.device);
   check_host(reader, profile.host);
   check_node(reader, profile.node);

@@ -26,7 +26,8 @@ Network load_network(const std::filesystem::path& file);
 SoftwareProfile load_software(const std::filesystem::path& file);
 
 // The same form back, for a profile at `file`; equal profiles give equal bytes, and loading gives the profile
-// again but for its name and files. Samples of a hardware profile go to tables beside it.
+// again but for its name and files. Samples of a hardware profile go to tables beside it, and where
+// `file` is a link, beside and by the name of the file behind it.
 FileSet profile_files(const HardwareProfile& profile, const std::filesystem::path& file);
 FileSet profile_files(const Network& network, const std::filesystem::path& file);
 FileSet profile_files(const SoftwareProfile& profile, const std::filesystem::path& file);

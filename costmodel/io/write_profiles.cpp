@@ -40,7 +40,8 @@ constexpr SampleTable kOps{"op_samples", ".ops.tsv", FileKind::op_samples};
 constexpr SampleTable kCollectives{"collective_samples", ".collectives.tsv", FileKind::collective_samples};
 
 std::filesystem::path path_of(const SampleTable& table, const std::filesystem::path& profile) {
-  return profile.parent_path() / (profile.stem().string() + table.ending);
+  const std::filesystem::path file = behind_link(profile);
+  return file.parent_path() / (file.stem().string() + table.ending);
 }
 
 // Lines by table, the root first, the other tables in the order in which they are first named.

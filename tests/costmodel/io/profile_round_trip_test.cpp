@@ -49,6 +49,23 @@ class ProfileRoundTrip : public testing::Test {
   TemporaryFolder folder_;
 };
 
+// The profile and its tables are one set, wherever a link to it is.
+TEST_F(ProfileRoundTrip, BehindALinkTheTablesLieBesideTheFile) {
+  namespace fs = std::filesystem;
+  HardwareProfile profile = load_hardware(folder_.write("p.toml", hardware_text()));
+  profile.device.gemm_samples = {{Precision::fp32, 8, 8, 8, 1, 1e-6, "made up"}};
+  fs::create_directories(folder_.path() / "store");
+  const fs::path link = folder_.path() / "mine.toml";
+  fs::create_symlink("store/new.toml", link);
+  write_hardware(profile, link);
+  EXPECT_TRUE(fs::is_symlink(link));
+  EXPECT_TRUE(fs::exists(folder_.path() / "store/new.toml"));
+  EXPECT_TRUE(fs::exists(folder_.path() / "store/new.gemm.tsv"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "mine.gemm.tsv"));
+  for (const fs::path& file : {link, folder_.path() / "store/new.toml"})
+    EXPECT_EQ(load_hardware(file).device.gemm_samples.size(), 1U) << file;
+}
+
 TEST_F(ProfileRoundTrip, Hardware) {
   folder_.write("g.tsv", "precision\tm\tn\tk\tbatch\tseconds\tsource\nbf16\t1\t2\t3\t4\t1.1e-05\tx, y\n");
   const std::string text = "gemm_samples = \"g.tsv\"\n" + hardware_text();
