@@ -54,7 +54,8 @@ std::string stored_path(const fs::path& scenario, const fs::path& plan) {
   const fs::path folder = folder_of_plan(plan), file = folder_of(scenario) / scenario.filename();
   const auto apart = std::mismatch(folder.begin(), folder.end(), file.begin(), file.end()).first;
   const bool only_root_shared = std::distance(folder.begin(), apart) <= 1;
-  return (only_root_shared ? file : file.lexically_relative(folder)).string();
+  const bool goes_anywhere = plan == "-" || is_special_file(plan);
+  return (only_root_shared || goes_anywhere ? file : file.lexically_relative(folder)).string();
 }
 
 std::string found_scenario(const TomlReader& reader, const std::string& stored) {

@@ -31,9 +31,9 @@ struct PlanFile {
 
 // The plan in TOML, to be written to `file`. It names its scenario by the way from its own folder, so that it
 // is found from any working folder and after both were moved together; where the two share no folder but the
-// root, by its absolute path. The scenario is not copied into the plan: it is the one place to change it, and
-// the digest tells when that has happened. Same plan, same folder, same bytes; every number reads back
-// exactly.
+// root, or `file` is "-" or no regular file, by its absolute path. The scenario is not copied into the plan:
+// it is the one place to change it, and the digest tells when that has happened. Same plan, same folder, same
+// bytes; every number reads back exactly.
 std::string plan_text(const PlanFile& plan, const std::filesystem::path& file);
 
 // Reads what plan_text has written; `scenario_file` is absolute. Throws InputError, also when there is no

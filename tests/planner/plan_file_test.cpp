@@ -134,6 +134,16 @@ TEST(PlanFile, NamesAScenarioOfAnotherTreeByItsWholePath) {
   EXPECT_TRUE(has_line(text, "scenario_file = \"/scenarios/toy.toml\"")) << text;
 }
 
+// Nobody knows where it will lie.
+TEST(PlanFile, ForStandardOutputOrADeviceNamesItsScenarioByItsWholePath) {
+  const Folder folder;
+  const Scenario scenario = scenario_at(folder.write("toy.toml", ""));
+  for (const char* file : {"-", "/dev/null"}) {
+    const std::string text = plan_file_text(scenario, priced(scenario, {.data = 8}), file);
+    EXPECT_TRUE(has_line(text, "scenario_file = \"" + scenario.path + "\"")) << text;
+  }
+}
+
 // What lies beside the link is looked for beside the link.
 TEST(PlanFile, DoesNotFollowAScenarioThatIsALink) {
   const Folder folder;
