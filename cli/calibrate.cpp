@@ -110,14 +110,25 @@ bool names_file(const std::string& out) {
 
 // Before the fit it is not known which profiles will change. Refuses what is wrong whichever do.
 void check_out(const std::string& out, const std::vector<CalibrationPart>& parts, Outputs outputs) {
-  if (names_file(out))
-    return outputs.add("--out", out,
+  const fs::path place =
+      fs::path(out).has_filename() ? fs::path(out) : fs::path(out).parent_path();  // "folder/"
+  std::error_code ignored;  // what cannot be looked at is no folder
+  if (names_file(out) || !fs::is_directory(place, ignored))
+    return outputs.add("--out", place.string(),
                        {FileKind::software_profile, FileKind::hardware_profile, FileKind::network_profile});
   ProfileSet all;
   for (const CalibrationPart& part : parts) all.add(part.scenario);
   for (const ProfileFile& profile : list(all))
     if (file_exists(out / profile.place))
       outputs.add("--out", (out / profile.place).string(), {profile.kind});
+}
+
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error)
+    throw InputError("command line", 0, "--out",
+                     fmt::format("the folder {} cannot be made: {}", folder.string(), error.message()));
 }
 
 // One changed profile goes to the file `out`, several to folders by kind in `out`.
@@ -127,22 +138,34 @@ std::vector<FileSet> changed_files(const ProfileSet& changed, const fs::path& ou
     throw InputError("command line", 0, "--out",
                      fmt::format("must be a folder, because {} profiles change, is \"{}\"", profiles.size(),
                                  out.string()));
-  const bool single = profiles.size() == 1 && !fs::is_directory(out);
+  std::error_code ignored;  // as above
+  const bool single = profiles.size() == 1 && out.has_filename() && !fs::is_directory(out, ignored);
   std::vector<FileSet> files;
   for (const ProfileFile& profile : profiles) {
     const fs::path file = single ? out : out / profile.place;
-    if (!single) fs::create_directories(file.parent_path());
+    if (!single) make_folder(file.parent_path());
     outputs.add("--out", file.string(), {profile.kind});
     files.push_back(profile.files(file));
   }
   return files;
 }
 
+// As changed_files; the report of a long fit is not lost with its files.
+std::vector<FileSet> files_or_report(const ProfileSet& changed, const fs::path& out, Outputs& outputs,
+                                     const std::string& report) {
+  try {
+    return changed_files(changed, out, outputs);
+  } catch (const InputError&) {
+    outputs.print_report(report);
+    throw;
+  }
+}
+
 int run_calibrate(const CalibrateOptions& options) {
   Warnings warnings;
   std::vector<CalibrationPart> parts;
   std::vector<std::string> inputs;
-  for (const std::string& path : options.scenarios)
+  for (const std::string& path : once(options.scenarios, warnings))
     parts.push_back(load_part(path, options.measured, warnings, inputs));
   Outputs outputs(inputs, {options.force, options.json});
   if (!options.out.empty()) check_out(options.out, parts, outputs);
@@ -152,11 +175,13 @@ int run_calibrate(const CalibrateOptions& options) {
   const Calibration calibration = calibrate(parts, fit);
   bar.clear();
 
-  const bool better = calibration.failure.empty();
-  std::vector<FileSet> files;
-  if (better && !options.out.empty()) files = changed_files(calibration.profiles, options.out, outputs);
-  outputs.deliver(files, options.json ? calibration_json(calibration) : calibration_report(calibration));
-  return better ? kDone : kCouldNot;
+  const std::string report = options.json ? calibration_json(calibration) : calibration_report(calibration);
+  if (!calibration.failure.empty() || options.out.empty()) {
+    outputs.deliver({}, report);
+    return calibration.failure.empty() ? kDone : kCouldNot;
+  }
+  outputs.deliver(files_or_report(calibration.profiles, options.out, outputs, report), report);
+  return kDone;
 }
 
 void add_fit_options(CLI::App* command, CalibrateOptions& options) {
@@ -202,6 +227,7 @@ void add_calibrate(CLI::App& app, Command& chosen) {
   command
       ->add_option("--out", options->out,
                    "File for the changed profile, or folder for several; without it nothing is written")
+      ->check(file_name())
       ->type_name("PROFILE");
   add_force(command, options->force);
   command->add_flag("--json", options->json, "Print JSON");

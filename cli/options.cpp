@@ -1,6 +1,9 @@
 #include "cli/options.h"
 
+#include <algorithm>
+
 #include "cli/checks.h"
+#include "costmodel/io/files.h"
 
 namespace paraplan {
 
@@ -16,6 +19,17 @@ void add_objective(CLI::App* command, std::string& objective, const std::string&
 
 void add_force(CLI::App* command, bool& force) {
   command->add_flag("--force", force, "Replace an output that holds something of another kind");
+}
+
+std::vector<std::string> once(const std::vector<std::string>& paths, Warnings& warnings) {
+  std::vector<std::string> first;
+  for (const std::string& path : paths) {
+    if (std::ranges::none_of(first, [&](const std::string& other) { return same_file(path, other); }))
+      first.push_back(path);
+    else
+      warnings.print(path + ": named twice; its rows count once");
+  }
+  return first;
 }
 
 Objective parse_objective(const std::string& name) {

@@ -1,13 +1,12 @@
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "cli/commands.h"
+#include "cli/options.h"
 #include "cli/outputs.h"
 #include "cli/warnings.h"
 #include "costmodel/input_error.h"
@@ -42,20 +41,6 @@ std::optional<Validation> validate_scenario(const std::string& path, const std::
   }
   fmt::print(stderr, "paraplan: {}: no measured rows; skipped\n", path);
   return std::nullopt;
-}
-
-// Without the files that are there already: their rows must not count twice.
-std::vector<std::string> once(const std::vector<std::string>& paths, Warnings& warnings) {
-  std::set<std::filesystem::path> known;
-  std::vector<std::string> first;
-  for (const std::string& path : paths) {
-    if (known.insert(std::filesystem::absolute(path).lexically_normal()).second) {
-      first.push_back(path);
-    } else {
-      warnings.print(path + ": named twice; validated once");
-    }
-  }
-  return first;
 }
 
 int run_validate(const ValidateOptions& options) {

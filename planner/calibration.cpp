@@ -229,6 +229,10 @@ class Calibrator {
 
   std::string failure() const {
     if (compared_.empty()) return "no row is near its prediction";
+    const size_t rows = row_count();
+    if (!named() && rows < kEnoughToLeaveOut)
+      return fmt::format("{} {} too few: {} are needed where --fit names no constant", rows,
+                         rows == 1 ? "row is" : "rows are", kEnoughToLeaveOut);
     if (choice_.chosen.empty() && taken_back_)
       return "no constant makes the predictions of these rows better";
     if (choice_.chosen.empty()) return "these rows determine no constant";
@@ -255,9 +259,8 @@ class Calibrator {
     const size_t rows = row_count();
     std::vector<std::string> notes;
     if (rows > 0 && rows < kEnoughToLeaveOut) {
-      notes.push_back(fmt::format("{} {}: too few to check a fit by leaving one out{}", rows,
-                                  rows == 1 ? "row" : "rows",
-                                  named() ? "" : ", so at most one constant is fitted"));
+      notes.push_back(
+          fmt::format("{} {}: too few to check a fit by leaving one out", rows, rows == 1 ? "row" : "rows"));
     }
     std::vector<double> factors;
     for (const CalibratedRow& row : compared_) factors.push_back(row.measured / row.before);

@@ -89,8 +89,8 @@ struct Calibration {
 // Fits constants of the parts' profiles to their rows: least squares of log(predicted / measured) over the
 // logarithms of the constants, within the ranges of the profile format. A constant whose rows are on average
 // predicted worse than with the profiles as they were, after the fit or by fits that leave the row out, is
-// taken back. Throws InputError as fit_targets does, and when there are no rows to fit or fewer than
-// constants that are named.
+// taken back. Fewer than three rows are a failure unless the constants are named. Throws InputError as
+// fit_targets does, and when there are no rows to fit or fewer than constants that are named.
 Calibration calibrate(const std::vector<CalibrationPart>& parts, const CalibrationOptions& options);
 
 }  // namespace paraplan

@@ -132,5 +132,70 @@ TEST(Calibrate, ReportSaysWhatWasFittedAndWhyNotTheOthers) {
   EXPECT_TRUE(contains(outcome.out, " on average before, ")) << outcome.out;
 }
 
+TEST(Calibrate, AnImpossibleOutputIsRefusedBeforeTheFit) {
+  write_rows(slower_rows());
+  for (const char* out : {"rows.tsv/x", "nowhere/a/b"}) {
+    const Outcome outcome = calibrate(scratch_file(out));
+    EXPECT_EQ(outcome.exit_code, 2) << out;
+    EXPECT_TRUE(contains(outcome.err, "--out: there is no folder ")) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+  }
+  EXPECT_FALSE(fs::exists(scratch_file("nowhere")));
+}
+
+// Two frameworks, so two profiles change, which only the fit tells.
+Outcome calibrate_two(const fs::path& out) {
+  const fs::path copied = scratch_file("copied.toml");
+  fs::copy_file(megatron_core(), copied, fs::copy_options::overwrite_existing);
+  const fs::path mine = scenario_with("my", megatron_core()), yours = scenario_with("your", copied);
+  return run_paraplan(
+      fmt::format("calibrate {} {} --fit software.host.micro_batch_ms --no-leave-one-out --out {}",
+                  mine.string(), yours.string(), out.string()));
+}
+
+TEST(Calibrate, TheReportComesAlsoWhenTheFitChangesTooManyProfiles) {
+  write_rows(slower_rows());
+  const fs::path both = scratch_file("both.toml"), folder = scratch_file("calibrated"),
+                 file = folder / "software";
+  const Outcome outcome = calibrate_two(both);
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "must be a folder, because 2 profiles change")) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, " on average before, ")) << outcome.out;
+  EXPECT_FALSE(fs::exists(both));
+  fs::remove_all(folder);
+  fs::create_directories(folder);
+  std::ofstream(file) << "in the way";
+  const Outcome blocked = calibrate_two(folder);
+  EXPECT_EQ(blocked.exit_code, 2) << blocked.err;
+  EXPECT_TRUE(contains(blocked.err, fmt::format("the folder {} cannot be made: ", file.string())))
+      << blocked.err;
+  EXPECT_TRUE(contains(blocked.out, " on average before, ")) << blocked.out;
+  fs::remove(file);
+  EXPECT_EQ(calibrate_two(folder.string() + "/").exit_code, 0);
+  EXPECT_TRUE(fs::exists(file / "megatron_core.toml"));
+  EXPECT_TRUE(fs::exists(file / "copied.toml"));
+}
+
+TEST(Calibrate, AScenarioNamedTwiceCountsOnce) {
+  write_rows(slower_rows());
+  const std::string scenario = scenario_with("my", megatron_core()).string();
+  const Outcome once = run_paraplan(fmt::format("calibrate {} --json", scenario));
+  const Outcome twice = run_paraplan(fmt::format("calibrate {0} {0} --json", scenario));
+  EXPECT_EQ(twice.exit_code, 0) << twice.err;
+  EXPECT_EQ(twice.out, once.out);
+  EXPECT_TRUE(contains(twice.err, "my.toml: named twice; its rows count once")) << twice.err;
+}
+
+TEST(Calibrate, WritesNothingFromTwoRows) {
+  std::vector<Row> rows = slower_rows();
+  rows.resize(2);
+  write_rows(rows);
+  const fs::path out = scratch_file("two_rows.toml");
+  const Outcome outcome = calibrate(out);
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_TRUE(contains(outcome.out, "too few: 3 are needed")) << outcome.out;
+  EXPECT_FALSE(fs::exists(out));
+}
+
 }  // namespace
 }  // namespace paraplan

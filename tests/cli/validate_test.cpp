@@ -59,8 +59,20 @@ TEST(ValidateNames, AScenarioNamedTwiceCountsOnce) {
   const Json json = Json::parse(outcome.out);
   EXPECT_EQ(json["summary"]["iteration_time_s"]["rows"], 2);
   EXPECT_EQ(json["scenarios"]["hf_qwen_14b_a100"]["iteration_time_s"]["rows"], 2);
-  EXPECT_EQ(outcome.err,
-            "paraplan: warning: scenarios/../scenarios/hf_qwen_14b_a100.toml: named twice; validated once\n");
+  EXPECT_EQ(
+      outcome.err,
+      "paraplan: warning: scenarios/../scenarios/hf_qwen_14b_a100.toml: named twice; its rows count once\n");
+}
+
+TEST(ValidateNames, ALinkToAScenarioIsTheScenario) {
+  const fs::path file = scenario_in("linked", std::string(kHeader) + kPossible);
+  const fs::path link = file.parent_path() / "link.toml";
+  fs::remove(link);
+  fs::create_symlink("job.toml", link);
+  const Outcome outcome = run_paraplan(fmt::format("validate --json {} {}", file.string(), link.string()));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(Json::parse(outcome.out)["summary"]["iteration_time_s"]["rows"], 4);
+  EXPECT_TRUE(contains(outcome.err, "link.toml: named twice; its rows count once")) << outcome.err;
 }
 
 // 8708 tokens/s and GPU, as published for 8 A100s.

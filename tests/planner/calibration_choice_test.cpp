@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -138,16 +139,19 @@ TEST(CalibrationChoice, TimeAndMemoryTogether) {
   EXPECT_LT(errors_over_all(result)[0].after.mean, errors_over_all(result)[0].before.mean);
 }
 
-TEST(CalibrationChoice, FewRowsFitOneConstantAndSaySo) {
+TEST(CalibrationChoice, FewRowsAreFittedOnlyToNamedConstants) {
   CalibrationPart part = slow_host_part();
   for (const size_t rows : {2U, 1U}) {
     part.rows.resize(rows);
     const Calibration result = calibrate({part}, default_options());
-    EXPECT_EQ(result.failure, "");
-    EXPECT_EQ(result.constants.size(), 1U);
+    EXPECT_EQ(result.failure, fmt::format("{} too few: 3 are needed where --fit names no constant",
+                                          rows == 1 ? "1 row is" : "2 rows are"));
     ASSERT_EQ(result.notes.size(), 1U);
     EXPECT_NE(result.notes[0].find("too few"), std::string::npos);
     EXPECT_LE(errors_over_all(result)[0].after.mean, errors_over_all(result)[0].before.mean);
+    const Calibration named = calibrate({part}, {.fit = {"software.host.step_ms"}, .threads = 1});
+    EXPECT_EQ(named.failure, "");
+    EXPECT_EQ(named.constants.size(), 1U);
   }
   scale(*part.rows[0].iteration_time_s, 100);
   const Calibration alone = calibrate({part}, default_options());
