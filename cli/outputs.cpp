@@ -51,6 +51,8 @@ void check_place(const std::string& option, const fs::path& path) {
   const fs::path file = resolved(path), folder = file.parent_path();
   const fs::file_status status = fs::status(file, error);
   if (fs::is_directory(status)) fail(option, fmt::format("{} is a folder; a file is needed", path.string()));
+  if (fs::is_block_file(status))
+    fail(option, fmt::format("{} is a disk or another block device; a file is needed", path.string()));
   if (!fs::is_directory(folder, ignored)) fail(option, fmt::format("there is no folder {}", folder.string()));
   if (!fs::exists(status) && status.type() != fs::file_type::not_found)
     fail(option, fmt::format("{} cannot be looked at: {}", path.string(), error.message()));
@@ -118,10 +120,11 @@ void Outputs::refuse_to_replace(const std::string& option, const fs::path& path,
                                 const std::vector<FileKind>& kinds) const {
   std::error_code nothing_there;
   if (const auto bytes = fs::file_size(path, nothing_there); nothing_there || bytes == 0) return;
-  const std::optional<FileKind> found = file_kind(path);
-  if (found && std::ranges::find(kinds, *found) != kinds.end()) return;
+  if (std::ranges::any_of(kinds, [&](FileKind kind) { return is_written_as(kind, path); })) return;
+  const std::optional<FileKind> guess = file_kind(path);
+  const bool is_other = guess && std::ranges::find(kinds, *guess) == kinds.end();
   fail(option, fmt::format("{} is {}; {} goes there only with --force", path.string(),
-                           found ? noun_of(*found) : "a file of another kind", noun_of(kinds.front())));
+                           is_other ? noun_of(*guess) : "a file of another kind", noun_of(kinds.front())));
 }
 
 void Outputs::deliver(const std::vector<FileSet>& files, const std::string& report) const {

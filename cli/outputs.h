@@ -26,7 +26,7 @@ class Outputs {
 
   // A file that `option` names, with the tables beside it for a hardware profile. Empty: the option was not
   // given. Throws InputError when it cannot be written, is an input (links too), another output or what
-  // standard output goes to, or holds something that is none of `kinds`.
+  // standard output goes to, or holds what the program has not written as one of `kinds`.
   void add(const std::string& option, const std::string& path, const std::vector<FileKind>& kinds);
 
   // Writes the files, each set as a whole, and prints the report. One that fails holds up none of the others;

@@ -164,7 +164,7 @@ ProfileTarget profile_target(const ProfileOptions& options, const std::optional<
                              const std::string& machine) {
   const std::vector<std::string> inputs = scenario ? scenario->files : std::vector<std::string>();
   ProfileTarget target{Outputs(inputs, {.force = options.force}), std::nullopt};
-  if (file_kind(options.out) == FileKind::hardware_profile) {
+  if (is_written_as(FileKind::hardware_profile, options.out)) {
     HardwareProfile there = load_hardware(options.out);
     const std::string of = there.measured_on ? there.measured_on->machine : "no machine";
     if (of != machine && !options.force)

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "costmodel/io/file_kind.h"
+
 namespace paraplan {
 namespace {
 
@@ -20,7 +22,7 @@ const char* lane_name(Lane lane) {
   return lane == Lane::compute ? "compute" : "communication";
 }
 
-std::string quoted(std::string_view text) {
+std::string json_text(std::string_view text) {
   std::string result = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {
@@ -54,7 +56,7 @@ std::string_view colour(std::string_view name) {
 class EventWriter {
  public:
   explicit EventWriter(std::ostream& out) : out_(out) {
-    out_ << "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [";
+    out_ << "{\"displayTimeUnit\": \"ms\", " << kTraceProducer << ", \"traceEvents\": [";
   }
 
   void write(const std::string& event) {
@@ -94,7 +96,7 @@ void write_names(const Timeline& timeline, EventWriter& writer) {
 std::string bar(const TimelineEvent& event) {
   std::string text =
       fmt::format(R"({{"ph": "X", "pid": {}, "tid": {}, "name": {}, "cat": "{}", "ts": {}, "dur": {})",
-                  event.stage, static_cast<int>(event.lane), quoted(event.name), lane_name(event.lane),
+                  event.stage, static_cast<int>(event.lane), json_text(event.name), lane_name(event.lane),
                   microseconds(event.start_s), microseconds(event.end_s - event.start_s));
   if (const std::string_view name = colour(event.name); !name.empty())
     text += fmt::format(R"(, "cname": "{}")", name);

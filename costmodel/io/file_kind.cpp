@@ -22,9 +22,11 @@ constexpr std::ptrdiff_t kLeastNames = 2;  // one name may be a coincidence
 struct KindNames {
   FileKind kind;
   const char* name;
-  const char* noun;                // with its article
-  const char* way;                 // where such a file belongs, empty when every user knows
-  std::vector<std::string> names;  // keys of the root, or columns
+  const char* noun;                    // with its article
+  const char* way;                     // where such a file belongs, empty when every user knows
+  std::vector<std::string> names;      // keys of the root, or columns
+  std::vector<std::string> keys = {};  // TABLE.KEY that all files have which the program writes
+  const char* separator = "";  // of a table's columns; the program writes all of `names` in this order
 };
 
 const std::vector<KindNames>& kinds() {
@@ -44,28 +46,38 @@ const std::vector<KindNames>& kinds() {
        "hardware profile",
        "a hardware profile",
        "a scenario names it as its hardware",
-       {"device", "host", "node", "measured_on", "gemm_samples", "op_samples", "collective_samples"}},
+       {"device", "host", "node", "measured_on", "gemm_samples", "op_samples", "collective_samples"},
+       {"device.memory_GiB", "device.memory_bandwidth_GBps", "device.gemm_efficiency",
+        "device.kernel_floor_us", "node.topology", "node.devices"}},
       {network_profile,
        "network profile",
        "a network profile",
        "a scenario names it as its network",
        {"nics_per_node", "nic_GBps", "collective_efficiency", "point_to_point_efficiency", "latency_us",
-        "hop_us", "straggler"}},
+        "hop_us", "straggler"},
+       {"nics_per_node", "nic_GBps", "collective_efficiency", "point_to_point_efficiency", "latency_us",
+        "hop_us"}},
       {software_profile,
        "software profile",
        "a software profile",
        "a scenario names it as its software",
-       {"stage_balance", "fusion", "host", "state", "optimizer", "communication", "memory"}},
+       {"stage_balance", "fusion", "host", "state", "optimizer", "communication", "memory"},
+       {"stage_balance", "host.launch_us", "state.gradient_bytes", "optimizer.bytes_per_parameter",
+        "communication.gradient_reduction", "memory.fixed_MiB"}},
       {plan,
        "plan",
        "a plan",
        "`run` and `compare` take it",
        {"scenario", "scenario_file", "digest", "cluster", "layout", "prediction", "breakdown_s",
-        "memory_bytes"}},
+        "memory_bytes"},
+       {"scenario", "scenario_file", "digest", "cluster.nodes", "layout.data",
+        "prediction.iteration_time_s"}},
       {run,
        "run",
        "a run",
        "`compare PLAN RUN` takes it",
+       {"scenario", "scenario_file", "digest", "device", "transport", "machine", "date", "warmup_steps",
+        "complete", "iteration_time_s", "steps"},
        {"scenario", "scenario_file", "digest", "device", "transport", "machine", "date", "warmup_steps",
         "complete", "iteration_time_s", "steps"}},
       {measured_rows,
@@ -78,24 +90,32 @@ const std::vector<KindNames>& kinds() {
        "GEMM samples",
        "a table of GEMM samples",
        "a hardware profile names it as gemm_samples",
-       {"precision", "m", "n", "k", "batch", "seconds", "source"}},
+       {"precision", "m", "n", "k", "batch", "seconds", "source"},
+       {},
+       "\t"},
       {collective_samples,
        "collective samples",
        "a table of collective samples",
        "a hardware profile names it as collective_samples",
-       {"kind", "ranks", "bytes", "seconds", "noise"}},
+       {"kind", "ranks", "bytes", "seconds", "noise"},
+       {},
+       "\t"},
       {op_samples,
        "op samples",
        "a table of op samples",
        "a hardware profile names it as op_samples",
        {"precision", "kind", "derivative", "m", "n", "k", "batch", "bytes", "random", "causal", "ranks",
-        "seconds", "noise"}},
+        "seconds", "noise"},
+       {},
+       "\t"},
       {sweep,
        "sweep",
        "the table of a sweep",
        "a spreadsheet takes it",
        {"devices", "fits", "layout", "iteration_time_s", "samples_per_s", "tokens_per_s_per_device", "mfu",
-        "peak_memory_bytes", "device_memory_bytes", "cost_per_sample", "note"}},
+        "mfu_causal", "peak_memory_bytes", "device_memory_bytes", "cost_per_sample", "note"},
+       {},
+       ","},
       {trace,
        "trace",
        "a trace",
@@ -172,6 +192,23 @@ std::set<std::string> names_in(const std::string& text) {
   return names;
 }
 
+// TABLE.KEY of all lines KEY = VALUE, in TOML's usual form.
+std::set<std::string> keys_in(const std::string& text) {
+  std::set<std::string> keys;
+  std::string table;
+  for (const std::string& whole : split(text, '\n')) {
+    const std::string_view line = trimmed(whole);
+    const size_t end = line.find(']'), equals = line.find('=');
+    if (line.starts_with('[') && end != std::string_view::npos) {
+      const size_t begin = line.find_first_not_of('[');
+      table = std::string(line.substr(begin, end - begin)) + ".";
+    } else if (equals != std::string_view::npos) {
+      keys.insert(table + std::string(trimmed(line.substr(0, equals))));
+    }
+  }
+  return keys;
+}
+
 }  // namespace
 
 const char* to_string(FileKind kind) {
@@ -190,6 +227,21 @@ std::optional<FileKind> file_kind(const std::filesystem::path& path) {
   const auto best = std::ranges::max_element(kinds(), {}, found);
   if (found(*best) < kLeastNames) return std::nullopt;
   return best->kind;
+}
+
+bool is_written_as(FileKind kind, const std::filesystem::path& path) {
+  const KindNames& known = entry_of(kind);
+  const std::string text = beginning_of(path);
+  const std::string first_line = text.substr(0, text.find('\n'));
+  const auto first_line_has = [&first_line](const std::string& part) {
+    return first_line.find(part) != std::string::npos;
+  };
+  if (kind == FileKind::trace) return first_line_has(kTraceProducer);
+  if (*known.separator != '\0')
+    return first_line_has(fmt::format("{}", fmt::join(known.names, known.separator)));
+  const std::set<std::string> keys = keys_in(text);
+  return !known.keys.empty() &&
+         std::ranges::all_of(known.keys, [&keys](const auto& key) { return keys.contains(key); });
 }
 
 void refuse_other_kind(const std::filesystem::path& path, std::initializer_list<FileKind> wanted) {

@@ -29,9 +29,17 @@ const char* to_string(FileKind);
 // With its article: "a scenario"
 const char* noun_of(FileKind);
 
-// The kind whose keys or columns the beginning of a file names the most of, also when it is broken elsewhere.
-// Empty when it names fewer than two of any kind, and for what is no regular file or cannot be read.
+// What the first line of every trace of this program holds.
+inline constexpr const char* kTraceProducer = "\"otherData\": {\"producer\": \"paraplan\"}";
+
+// A guess, for messages: the kind whose keys or columns the beginning of a file names the most of, also when
+// it is broken elsewhere. Empty when it names fewer than two of any kind, and for what is no regular file or
+// cannot be read.
 std::optional<FileKind> file_kind(const std::filesystem::path& path);
+
+// Proof, for what is to be replaced: the file has all keys or columns, or the mark, of all files of this kind
+// that the program writes. False for kinds that it only reads.
+bool is_written_as(FileKind kind, const std::filesystem::path& path);
 
 // Throws InputError when the file is of another kind than those `wanted`, or is JSON, which no command reads;
 // says what it is.

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "costmodel/input_error.h"
+#include "costmodel/io/plan_file.h"
 #include "costmodel/io/profiles.h"
 #include "tests/cli/user_files.h"
 
@@ -18,6 +20,13 @@ namespace fs = std::filesystem;
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
+}
+
+// The plan of a scenario beside it, as it is written to `file`.
+std::string some_plan(const fs::path& file) {
+  PlanFile plan;
+  plan.scenario_file = file.parent_path() / "scenario.toml";
+  return plan_text(plan, file);
 }
 
 class OutputsTest : public testing::Test {
@@ -83,15 +92,19 @@ TEST_F(OutputsTest, DevicesTakeAnyNumber) {
 }
 
 TEST_F(OutputsTest, OnlyTheSameKindIsReplaced) {
-  const std::string plan = written("plan.toml", "layout = 1\nprediction = 2\n"),
+  const std::string plan = written("plan.toml", some_plan(at("plan.toml"))),
                     model = written("model.toml", "family = \"gpt\"\nlayers = 2\n"),
-                    other = written("letter", "Dear all,\n"), empty = written("empty", "");
+                    other = written("letter", "Dear all,\n"),
+                    notes = written("notes", "layout of the office\ncluster meeting\n"),
+                    empty = written("empty", "");
   EXPECT_EQ(refusal(Outputs(), plan), "");
   EXPECT_EQ(refusal(Outputs(), empty), "");
   EXPECT_EQ(refusal(Outputs(), model),
             "command line: --out: model.toml is a model; a plan goes there only with --force");
   EXPECT_EQ(refusal(Outputs(), other),
             "command line: --out: letter is a file of another kind; a plan goes there only with --force");
+  EXPECT_EQ(refusal(Outputs(), notes),
+            "command line: --out: notes is a file of another kind; a plan goes there only with --force");
   EXPECT_EQ(refusal(Outputs({}, {.force = true}), model), "");
 }
 
@@ -114,6 +127,14 @@ TEST_F(OutputsTest, APlaceMustBeThere) {
   EXPECT_TRUE(contains(refusal(Outputs(), folder_.string()), " is a folder; a file is needed"));
   EXPECT_EQ(refusal(Outputs(), at("circle")),
             "command line: --out: circle cannot be looked at: Too many levels of symbolic links");
+}
+
+TEST_F(OutputsTest, ADiskIsNotWritten) {
+  constexpr unsigned int kLoopDevices = 7;
+  if (mknod(at("disk").c_str(), S_IFBLK | 0600, makedev(kLoopDevices, 0)) != 0)
+    GTEST_SKIP() << "only root makes block devices";
+  EXPECT_EQ(refusal(Outputs({}, {.force = true}), at("disk")),
+            "command line: --out: disk is a disk or another block device; a file is needed");
 }
 
 TEST_F(OutputsTest, StandardOutputTakesOneThing) {
@@ -213,6 +234,35 @@ TEST_F(CommandOutputs, ReplaceOtherKindsOnlyWhenForced) {
   EXPECT_EQ(content_of(files_("fit.toml")), content_of(files_("plan.toml")));
 }
 
+// Their words are those of paraplan, but it has not written them.
+TEST_F(CommandOutputs, KeepForeignFiles) {
+  files_.write("notes.txt", "layout of the office\ncluster meeting\n");
+  files_.write("machines.txt", "node 1 is old\nhost 2\ndevice 3\n");
+  files_.write("train.toml", "device = \"cuda\"\nsteps = 100\n");
+  files_.write("mine.csv", "devices,samples_per_s\n1,2\n");
+  files_.write("torch.json", "{\"displayTimeUnit\": \"ms\", \"traceEvents\": []}\n");
+  const std::string p = "\"$PARAPLAN\" ", other = " is a file of another kind; ";
+  expect_refused(p + "plan job.toml --out notes.txt", "notes.txt" + other + "a plan goes");
+  expect_refused(p + "run plan.toml --out train.toml", "train.toml" + other + "a run goes");
+  expect_refused(p + "sweep job.toml --vary nodes=1 --csv mine.csv", "mine.csv" + other);
+  expect_refused(p + "predict job.toml --layout data=2,micro_batch=1 --trace torch.json",
+                 "torch.json" + other + "a trace goes");
+  expect_refused(p + "profile --for job.toml --budget-s 0.2 --out machines.txt",
+                 "machines.txt" + other + "a hardware profile goes");
+}
+
+// As when a variable of the shell is not set.
+TEST_F(CommandOutputs, NeedAName) {
+  for (const char* command :
+       {"plan job.toml --out", "predict job.toml --layout data=2,micro_batch=1 --trace",
+        "sweep job.toml --vary nodes=1 --csv", "calibrate fit.toml --out", "profile --for job.toml --out",
+        "run plan.toml --out", "run plan.toml --trace", "compare plan.toml run.toml --update"}) {
+    const std::string option = std::string(command).substr(std::string(command).rfind("--"));
+    expect_refused(fmt::format("\"$PARAPLAN\" {} \"$NOT_SET\"", command),
+                   option + ": must be the name of a file, is \"\"");
+  }
+}
+
 // Without a word.
 TEST_F(CommandOutputs, ReplaceTheirOwnKind) {
   for (const char* arguments :
@@ -255,7 +305,9 @@ TEST_F(CommandOutputs, DashIsStandardOutput) {
   EXPECT_TRUE(sweep.out.starts_with("global_batch,devices,fits,layout,")) << sweep.out;
   EXPECT_TRUE(contains(sweep.err, "tokens/s/GPU")) << sweep.err;
   EXPECT_FALSE(fs::exists(files_("-")));
-  EXPECT_EQ(files_.paraplan("plan job.toml --out -").out, content_of(files_("plan.toml")));
+  files_.write("models/piped.toml", files_.paraplan("plan job.toml --out -").out);
+  const Outcome piped = files_.paraplan("run models/piped.toml --steps 1 --warmup 0");
+  EXPECT_EQ(piped.exit_code, 0) << piped.err;
   const Outcome trace = files_.paraplan("run plan.toml --steps 1 --warmup 0 --trace -");
   EXPECT_FALSE(nlohmann::json::parse(trace.out)["traceEvents"].empty());
   EXPECT_TRUE(contains(trace.err, "step     1  loss ")) << trace.err;

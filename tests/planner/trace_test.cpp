@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "costmodel/cost_model.h"
+#include "costmodel/io/file_kind.h"
 #include "tests/planner/toy_scenario.h"
 
 namespace paraplan {
@@ -68,6 +69,12 @@ TEST(Trace, StagesAndLanesHaveNames) {
   EXPECT_EQ(processes, (std::map<int, std::string>{{0, "stage 0"}, {1, "stage 1"}}));
   EXPECT_EQ((threads[{1, 0}]), "compute");
   EXPECT_EQ((threads[{1, 1}]), "communication");
+}
+
+TEST(Trace, SaysWhoseItIs) {
+  EXPECT_EQ(parsed(two_stages()).at("otherData"), (json{{"producer", "paraplan"}}));
+  const std::string text = trace_text(two_stages());
+  EXPECT_LT(text.find(kTraceProducer), text.find('\n'));
 }
 
 TEST(Trace, MemoryIsACounter) {

@@ -16,6 +16,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
+bool is_profile(FileKind kind) {
+  return kind == FileKind::hardware_profile || kind == FileKind::network_profile ||
+         kind == FileKind::software_profile;
+}
+
 // Checks all files of a shipped folder; tables of kernel samples have the extension .tsv, too.
 void expect_kind(const char* folder, const char* extension, FileKind kind) {
   int files = 0;
@@ -23,6 +28,7 @@ void expect_kind(const char* folder, const char* extension, FileKind kind) {
     if (entry.path().extension() != extension) continue;
     ++files;
     EXPECT_EQ(file_kind(entry.path()), kind) << entry.path();
+    EXPECT_EQ(is_written_as(kind, entry.path()), is_profile(kind)) << entry.path();
   }
   EXPECT_GT(files, 0) << folder;
 }
@@ -38,18 +44,51 @@ TEST(FileKind, KnowsEveryShippedFile) {
 
 TEST(FileKind, KnowsWhatCommandsWrite) {
   const TemporaryFolder folder;
-  EXPECT_EQ(file_kind(folder.write("gemm.tsv", to_tsv(std::vector<GemmSample>{}))), FileKind::gemm_samples);
-  EXPECT_EQ(file_kind(folder.write("ops.tsv", to_tsv(std::vector<OpSample>{}))), FileKind::op_samples);
-  EXPECT_EQ(file_kind(folder.write("coll.tsv", to_tsv(std::vector<CollectiveSample>{}))),
-            FileKind::collective_samples);
+  const auto expect_written = [&](const char* name, const std::string& text, FileKind kind) {
+    const fs::path file = folder.write(name, text);
+    EXPECT_EQ(file_kind(file), kind) << name;
+    EXPECT_TRUE(is_written_as(kind, file)) << name;
+    EXPECT_FALSE(is_written_as(FileKind::scenario, file)) << name;
+  };
+  expect_written("gemm.tsv", to_tsv(std::vector<GemmSample>{}), FileKind::gemm_samples);
+  expect_written("ops.tsv", to_tsv(std::vector<OpSample>{}), FileKind::op_samples);
+  expect_written("coll.tsv", to_tsv(std::vector<CollectiveSample>{}), FileKind::collective_samples);
   PlanFile plan;
   plan.scenario_file = "a.toml";
-  EXPECT_EQ(file_kind(folder.write("plan.toml", plan_text(plan, "plan.toml"))), FileKind::plan);
-  EXPECT_EQ(file_kind(folder.write("run.toml", run_text({}))), FileKind::run);
+  expect_written("plan.toml", plan_text(plan, "plan.toml"), FileKind::plan);
+  expect_written("run.toml", run_text({}), FileKind::run);
   EXPECT_EQ(file_kind(folder.write("sweep.csv", "nodes,devices,fits,layout,iteration_time_s\n4,32,no,,\n")),
             FileKind::sweep);
   EXPECT_EQ(file_kind(folder.write("t.json", "{\"displayTimeUnit\": \"ms\", \"traceEvents\": [\n]}\n")),
             FileKind::trace);
+}
+
+// What other programs and people write may be taken for a kind, but must not be replaced as such.
+TEST(FileKind, AGuessIsNoProof) {
+  const TemporaryFolder folder;
+  const auto expect_guess = [&](const char* name, const std::string& text, FileKind kind) {
+    const fs::path file = folder.write(name, text);
+    EXPECT_EQ(file_kind(file), kind) << name;
+    EXPECT_FALSE(is_written_as(kind, file)) << name;
+  };
+  expect_guess("notes.txt", "layout of the office\ncluster meeting\n", FileKind::plan);
+  expect_guess("machines.txt", "node 1 is old\nhost 2\ndevice = 3\n", FileKind::hardware_profile);
+  expect_guess("train.toml", "device = \"cuda\"\nsteps = 100\n", FileKind::run);
+  expect_guess("mine.csv", "devices,samples_per_s\n1,2\n", FileKind::sweep);
+  expect_guess("torch.json", "{\"displayTimeUnit\": \"ms\", \"traceEvents\": []}\n", FileKind::trace);
+  expect_guess("part.toml", "nics_per_node = 1\nnic_GBps = 2\n", FileKind::network_profile);
+  expect_guess("ops.tsv", "precision\tkind\tm\tn\tk\tseconds\tnoise\n", FileKind::op_samples);
+  EXPECT_FALSE(is_written_as(FileKind::plan, folder.path()));
+  EXPECT_FALSE(is_written_as(FileKind::trace, folder.path() / "missing"));
+}
+
+TEST(FileKind, ProofReadsTomlsUsualForms) {
+  const TemporaryFolder folder;
+  EXPECT_TRUE(is_written_as(FileKind::network_profile, folder.write("n.toml", network_text())));
+  EXPECT_TRUE(is_written_as(FileKind::hardware_profile, folder.write("h.toml", hardware_text())));
+  EXPECT_FALSE(
+      is_written_as(FileKind::network_profile, folder.write("in_table.toml", "[other]\n" + network_text())));
+  EXPECT_FALSE(is_written_as(FileKind::plan, folder.write("brackets", "[\n[]\n[[\n]\n=\n")));
 }
 
 TEST(FileKind, KnowsBrokenFiles) {
