@@ -1,13 +1,11 @@
 #include "costmodel/pipeline_replay.h"
 
 #include <algorithm>
-#include <cassert>
 #include <cmath>
 
 namespace paraplan {
 namespace {
 
-constexpr double kNotDone = -1;
 // Lengths of a replay in groups of `pipeline` micro-batches. At most 2 p - 2 + (v - 1) p < 2 v p forward
 // passes of a stage are ahead of its backward passes, so warm-up and drain take two groups each, and a pass
 // waits for none that is more than two groups away: when three groups in a row repeat, all further ones do.
@@ -15,34 +13,28 @@ constexpr int64_t kFillGroups = 2, kSteadyGroups = 3, kDrainGroups = 2;
 constexpr int64_t kShortestReplay = kFillGroups + 1 + kSteadyGroups + kDrainGroups;
 constexpr double kSameGrowth = 1e-9;  // relative difference that counts as none
 
-// Time at which the inputs of a pass are there, or kNotDone.
-double ready_at(const PipelineTimes& t, const PipelineStep& step, int64_t virtual_stage,
-                int64_t micro_batches, const std::vector<double>& forward_done,
-                const std::vector<double>& backward_done) {
-  const auto at = [&](int64_t i) { return static_cast<size_t>(i * micro_batches + step.micro_batch); };
-  const int64_t last = t.pipeline * t.virtual_stages - 1;
-  if (step.pass == Pass::forward) {
-    if (virtual_stage == 0) return 0;
-    const double done = forward_done[at(virtual_stage - 1)];
-    return done == kNotDone ? kNotDone : done + t.send_forward_s[static_cast<size_t>(virtual_stage - 1)];
+// Orders that a replay keeps for further ones, in cells: 64 MiB.
+constexpr size_t kMostKeptCells = size_t{1} << 22;
+
+// By pass, as ReplayCell counts them: how long it takes, and how long its output travels. The last forward
+// pass and the last backward pass send nothing.
+struct PassSeconds {
+  std::vector<double> busy, send;
+
+  explicit PassSeconds(const PipelineTimes& t) : busy(t.forward_s), send(t.send_forward_s) {
+    send.back() = 0;
+    busy.insert(busy.end(), t.backward_s.begin(), t.backward_s.end());
+    send.insert(send.end(), t.send_backward_s.begin(), t.send_backward_s.end());
+    send[t.forward_s.size()] = 0;
   }
-  if (virtual_stage == last) return forward_done[at(virtual_stage)];
-  const double done = backward_done[at(virtual_stage + 1)];
-  return done == kNotDone ? kNotDone : done + t.send_backward_s[static_cast<size_t>(virtual_stage + 1)];
-}
+};
 
-double send_time(const PipelineTimes& t, Pass pass, int64_t virtual_stage) {
-  const int64_t last = t.pipeline * t.virtual_stages - 1;
-  if (pass == Pass::forward)
-    return virtual_stage == last ? 0 : t.send_forward_s[static_cast<size_t>(virtual_stage)];
-  return virtual_stage == 0 ? 0 : t.send_backward_s[static_cast<size_t>(virtual_stage)];
-}
-
-std::vector<std::vector<PipelineStep>> stage_schedules(const PipelineTimes& t, int64_t micro_batches) {
-  std::vector<std::vector<PipelineStep>> lists;
-  for (int64_t s = 0; s < t.pipeline; ++s)
-    lists.push_back(stage_schedule(t.schedule, t.pipeline, s, micro_batches, t.virtual_stages));
-  return lists;
+ReplayedStep replayed_step(const ReplayCell& cell, const PipelineTimes& t) {
+  const int64_t parts = t.pipeline * t.virtual_stages;
+  const bool forward = cell.pass < parts;
+  return {.stage = cell.stage,
+          .step = {forward ? Pass::forward : Pass::backward, cell.micro_batch,
+                   (forward ? cell.pass : cell.pass - parts) / t.pipeline}};
 }
 
 }  // namespace
@@ -63,45 +55,40 @@ std::vector<double> earliest_ends(const PipelineTimes& t, int64_t micro_batches)
   return ends;
 }
 
+const std::vector<ReplayCell>& PipelineReplay::order_of(const ScheduleShape& shape) {
+  const auto known = orders_.find(shape);
+  if (known != orders_.end()) return known->second;
+  if (kept_cells_ > kMostKeptCells) {
+    orders_.clear();
+    kept_cells_ = 0;
+  }
+  const auto& order = orders_.emplace(shape, replay_order(shape)).first->second;
+  kept_cells_ += order.size();
+  return order;
+}
+
 std::vector<double> PipelineReplay::replay(const PipelineTimes& t, int64_t micro_batches,
                                            const std::function<void(const ReplayedStep&)>& observe) {
-  const auto lists = stage_schedules(t, micro_batches);
-  const auto cells = static_cast<size_t>(t.pipeline * t.virtual_stages * micro_batches);
-  forward_done_.assign(cells, kNotDone);
-  backward_done_.assign(cells, kNotDone);
+  const auto& order = order_of({t.schedule, t.pipeline, t.virtual_stages, micro_batches});
+  const PassSeconds seconds(t);
+  done_.resize(order.size());
+  sent_.resize(order.size() + 1);
+  sent_[0] = 0;
   std::vector<double> free_at(static_cast<size_t>(t.pipeline), 0.0), ends = free_at;
-  std::vector<size_t> next(static_cast<size_t>(t.pipeline), 0);
-
-  // Runs a stage as far as its inputs allow; says whether it moved.
-  const auto advance = [&](int64_t stage) {
-    const auto s = static_cast<size_t>(stage);
-    const size_t first = next[s];
-    for (; next[s] < lists[s].size(); ++next[s]) {
-      const PipelineStep& step = lists[s][next[s]];
-      const int64_t virtual_stage = step.chunk * t.pipeline + stage;
-      const double ready = ready_at(t, step, virtual_stage, micro_batches, forward_done_, backward_done_);
-      if (ready == kNotDone) break;
-      const bool forward = step.pass == Pass::forward;
-      const double start = std::max(ready, free_at[s]);
-      const double end = start + (forward ? t.forward_s : t.backward_s)[static_cast<size_t>(virtual_stage)];
-      const double sent = end + send_time(t, step.pass, virtual_stage);
-      (forward ? forward_done_
-               : backward_done_)[static_cast<size_t>(virtual_stage * micro_batches + step.micro_batch)] = end;
-      free_at[s] = t.blocking_sends ? sent : end;
-      ends[s] = end;
-      if (observe) observe({stage, step, start, end, sent});
-    }
-    return next[s] > first;
-  };
-
-  for (bool moved = true; moved;) {
-    moved = false;
-    for (int64_t s = 0; s < t.pipeline; ++s) moved |= advance(s);
-    for (int64_t s = t.pipeline - 1; s >= 0; --s) moved |= advance(s);
+  for (size_t i = 0; i < order.size(); ++i) {
+    const ReplayCell& cell = order[i];
+    const auto stage = static_cast<size_t>(cell.stage), pass = static_cast<size_t>(cell.pass);
+    const double start = std::max(sent_[static_cast<size_t>(cell.after)], free_at[stage]);
+    const double end = start + seconds.busy[pass], sent = end + seconds.send[pass];
+    done_[pass * static_cast<size_t>(micro_batches) + static_cast<size_t>(cell.micro_batch)] = end;
+    sent_[i + 1] = sent;
+    free_at[stage] = t.blocking_sends ? sent : end;
+    ends[stage] = end;
+    if (!observe) continue;
+    ReplayedStep step = replayed_step(cell, t);
+    step.start_s = start, step.end_s = end, step.sent_s = sent;
+    observe(step);
   }
-  assert(std::all_of(lists.begin(), lists.end(), [&](const auto& l) {
-    return next[static_cast<size_t>(&l - lists.data())] == l.size();
-  }));
   return ends;
 }
 
@@ -111,14 +98,12 @@ std::optional<double> PipelineReplay::steady_growth(const PipelineTimes& t, int6
                                                     int64_t period) const {
   const int64_t until = micro_batches - kDrainGroups * t.pipeline, from = until - kSteadyGroups * t.pipeline;
   std::optional<double> growth;
-  for (const std::vector<double>* done : {&forward_done_, &backward_done_}) {
-    for (int64_t part = 0; part < t.pipeline * t.virtual_stages; ++part) {
-      for (int64_t mb = from; mb < until; ++mb) {
-        const double* end = done->data() + part * micro_batches + mb;
-        const double step = *end - *(end - period);
-        if (!growth) growth = step;
-        if (std::abs(step - *growth) > kSameGrowth * *growth) return std::nullopt;
-      }
+  for (int64_t pass = 0; pass < 2 * t.pipeline * t.virtual_stages; ++pass) {
+    for (int64_t mb = from; mb < until; ++mb) {
+      const double* end = done_.data() + pass * micro_batches + mb;
+      const double step = *end - *(end - period);
+      if (!growth) growth = step;
+      if (std::abs(step - *growth) > kSameGrowth * *growth) return std::nullopt;
     }
   }
   return growth;
@@ -134,29 +119,44 @@ std::optional<PipelineReplay::Steady> PipelineReplay::steady_state(const Pipelin
 }
 
 const std::vector<double>& PipelineReplay::stage_ends(const PipelineTimes& t, int64_t micro_batches) {
+  // Neighbours in the order of layouts differ in settings that leave the passes alone (ZeRO 0 and 1,
+  // offload).
+  if (micro_batches == last_micro_batches_ && t == last_times_) return ends_;
+  find_ends(t, micro_batches);
+  last_times_ = t;
+  last_micro_batches_ = micro_batches;
+  return ends_;
+}
+
+void PipelineReplay::find_ends(const PipelineTimes& t, int64_t micro_batches) {
   if (t.schedule == PipelineSchedule::gpipe) return gpipe_ends(t, micro_batches);
   for (int64_t groups = kShortestReplay;; groups *= 2) {
     const int64_t replayed = groups * t.pipeline + micro_batches % t.pipeline;
-    if (replayed >= micro_batches) return ends_ = replay(t, micro_batches);
+    if (replayed >= micro_batches) {
+      ends_ = replay(t, micro_batches);
+      return;
+    }
     ends_ = replay(t, replayed);
     const std::optional<Steady> steady = steady_state(t, replayed);
     if (!steady) continue;
     const int64_t left = micro_batches - replayed, rest = left % steady->micro_batches;
     if (rest > 0) ends_ = replay(t, replayed + rest);
     for (double& end : ends_) end += static_cast<double>(left / steady->micro_batches) * steady->seconds;
-    return ends_;
+    return;
   }
 }
 
 // Both halves of the schedule are lines of stages with unlimited buffers: each end is a constant plus the
 // slowest stage's time per micro-batch.
-const std::vector<double>& PipelineReplay::gpipe_ends(const PipelineTimes& t, int64_t micro_batches) {
-  if (micro_batches <= 2) return ends_ = replay(t, micro_batches);
+void PipelineReplay::gpipe_ends(const PipelineTimes& t, int64_t micro_batches) {
+  if (micro_batches <= 2) {
+    ends_ = replay(t, micro_batches);
+    return;
+  }
   const std::vector<double> one = replay(t, 1);
   ends_ = replay(t, 2);
   const auto more = static_cast<double>(micro_batches - 2);
   for (size_t s = 0; s < ends_.size(); ++s) ends_[s] += more * (ends_[s] - one[s]);
-  return ends_;
 }
 
 }  // namespace paraplan

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <vector>
 
 #include "costmodel/pipeline_schedule.h"
+#include "costmodel/replay_order.h"
 
 namespace paraplan {
 
@@ -19,6 +21,7 @@ struct PipelineTimes {
   std::vector<double> send_forward_s = {};   // from i to i+1; last entry unused
   std::vector<double> send_backward_s = {};  // from i to i-1; first entry unused
   bool blocking_sends = false;               // the sender computes nothing meanwhile
+  bool operator==(const PipelineTimes&) const = default;
 };
 
 // Ends of the stages that no schedule can beat: a stage works without a pause from its first input on, and
@@ -45,7 +48,9 @@ class PipelineReplay {
   const std::vector<double>& stage_ends(const PipelineTimes& times, int64_t micro_batches);
 
  private:
-  const std::vector<double>& gpipe_ends(const PipelineTimes& times, int64_t micro_batches);
+  const std::vector<ReplayCell>& order_of(const ScheduleShape& shape);
+  void find_ends(const PipelineTimes& times, int64_t micro_batches);
+  void gpipe_ends(const PipelineTimes& times, int64_t micro_batches);
   // A cycle of the schedule: its length, and how much later it ends each time.
   struct Steady {
     int64_t micro_batches = 0;
@@ -55,8 +60,12 @@ class PipelineReplay {
   std::optional<double> steady_growth(const PipelineTimes& times, int64_t micro_batches,
                                       int64_t period) const;
 
-  std::vector<double> forward_done_, backward_done_;  // by virtual stage and micro-batch; scratch
+  std::map<ScheduleShape, std::vector<ReplayCell>> orders_;
+  size_t kept_cells_ = 0;            // in orders_
+  std::vector<double> done_, sent_;  // scratch: by pass and micro-batch, by 1 + cell
   std::vector<double> ends_;
+  PipelineTimes last_times_;        // that ends_ belong to
+  int64_t last_micro_batches_ = 0;  // 0: ends_ are of nothing yet
 };
 
 }  // namespace paraplan

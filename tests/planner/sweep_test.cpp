@@ -118,7 +118,7 @@ TEST(Sweep, APointWhereNothingFitsIsARow) {
   EXPECT_EQ(std::ranges::count(text, '\n'), 5);
   EXPECT_NE(text.find("\n\n  MFU counts attention in full, with the half that a causal model masks\n"),
             std::string::npos);
-  EXPECT_NE(text.find("nothing fits: lacks "), std::string::npos);
+  EXPECT_NE(text.find("nothing fits: does not fit in device memory, lacks "), std::string::npos);
   const std::string csv = sweep_csv(points);
   EXPECT_NE(csv.find("\n0.1,8,no,"), std::string::npos);
   EXPECT_NE(csv.find("\n32,8,yes,\"data="), std::string::npos);
