@@ -11,9 +11,9 @@ namespace {
 constexpr int32_t kNotYet = -1;
 
 // Walks the work lists of all stages, each as far as its inputs allow.
-class Walk {
+class ListWalk {
  public:
-  explicit Walk(const ScheduleShape& shape)
+  explicit ListWalk(const ScheduleShape& shape)
       : shape_(shape),
         places_(static_cast<size_t>(2 * shape.parts() * shape.micro_batches), kNotYet),
         next_(static_cast<size_t>(shape.pipeline), 0) {
@@ -74,7 +74,7 @@ class Walk {
 }  // namespace
 
 std::vector<ReplayCell> replay_order(const ScheduleShape& shape) {
-  return Walk(shape).run();
+  return ListWalk(shape).run();
 }
 
 }  // namespace paraplan
