@@ -81,7 +81,9 @@ std::string layout_differences(const Layout& run, const Layout& plan) {
 }
 
 double fastest_step_s(const RunRecord& run) {
-  const auto measured = std::span(run.steps).subspan(static_cast<size_t>(run.warmup_steps));
+  // A run that was interrupted may hold fewer steps than the warm-up was to have.
+  const size_t warm = std::min(run.steps.size(), static_cast<size_t>(run.warmup_steps));
+  const auto measured = std::span(run.steps).subspan(warm);
   return measured.empty() ? 0 : std::ranges::min(measured, {}, &StepRecord::seconds).seconds;
 }
 
