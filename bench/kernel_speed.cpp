@@ -12,7 +12,7 @@
 #include <random>
 
 #include "bench/kernel_cases.h"
-#include "executor/bench/device_op_bench.h"
+#include "executor/bench/device/device_op_bench.h"
 #include "kernels/backends.h"
 
 namespace paraplan {

@@ -2,8 +2,8 @@
 #include <benchmark/benchmark.h>
 
 #include "costmodel/io/scenario_file.h"
-#include "planner/search.h"
-#include "planner/search_space.h"
+#include "planner/search/search.h"
+#include "planner/search/search_space.h"
 
 namespace paraplan {
 namespace {

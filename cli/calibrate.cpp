@@ -12,14 +12,14 @@
 #include "cli/outputs.h"
 #include "cli/progress.h"
 #include "cli/warnings.h"
-#include "costmodel/input_error.h"
+#include "costmodel/base/input_error.h"
 #include "costmodel/io/measured_rows.h"
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profiles.h"
 #include "costmodel/io/scenario_file.h"
-#include "costmodel/io/text.h"
-#include "planner/calibration.h"
-#include "planner/peak_share.h"
-#include "planner/report_calibration.h"
+#include "costmodel/io/text/text.h"
+#include "planner/calibrate/calibration.h"
+#include "planner/report/report_calibration.h"
+#include "planner/validate/peak_share.h"
 
 namespace paraplan {
 namespace {

@@ -7,8 +7,8 @@
 #include <functional>
 #include <utility>
 
-#include "costmodel/io/known_words.h"
-#include "costmodel/io/text.h"
+#include "costmodel/io/text/known_words.h"
+#include "costmodel/io/text/text.h"
 
 namespace paraplan {
 namespace {

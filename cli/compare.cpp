@@ -11,16 +11,16 @@
 #include "cli/options.h"
 #include "cli/outputs.h"
 #include "cli/warnings.h"
+#include "costmodel/base/input_error.h"
 #include "costmodel/cost_model.h"
-#include "costmodel/input_error.h"
-#include "costmodel/io/file_kind.h"
+#include "costmodel/io/files/file_kind.h"
 #include "costmodel/io/plan_file.h"
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profiles.h"
 #include "costmodel/io/run_file.h"
-#include "planner/comparison.h"
-#include "planner/comparison_report.h"
-#include "planner/digest.h"
-#include "planner/profile_update.h"
+#include "planner/compare/comparison.h"
+#include "planner/compare/profile_update.h"
+#include "planner/report/comparison_report.h"
+#include "planner/search/digest.h"
 
 namespace paraplan {
 namespace {

@@ -9,8 +9,8 @@
 #include "cli/commands.h"
 #include "cli/mistakes.h"
 #include "cli/print.h"
-#include "costmodel/input_error.h"
-#include "executor/worlds.h"
+#include "costmodel/base/input_error.h"
+#include "executor/worlds/worlds.h"
 #include "kernels/backends.h"
 
 namespace paraplan {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cctype>
 
-#include "costmodel/input_error.h"
-#include "costmodel/io/known_words.h"
-#include "costmodel/io/suggestion.h"
+#include "costmodel/base/input_error.h"
+#include "costmodel/io/text/known_words.h"
+#include "costmodel/io/text/suggestion.h"
 
 namespace paraplan {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cli/checks.h"
-#include "costmodel/io/files.h"
+#include "costmodel/io/files/files.h"
 
 namespace paraplan {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "cli/warnings.h"
-#include "planner/search.h"
+#include "planner/search/search.h"
 
 namespace paraplan {
 

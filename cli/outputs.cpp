@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "cli/print.h"
-#include "costmodel/input_error.h"
-#include "costmodel/io/profiles.h"
+#include "costmodel/base/input_error.h"
+#include "costmodel/io/profiles/profiles.h"
 
 namespace paraplan {
 namespace {

@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "costmodel/io/file_kind.h"
-#include "costmodel/io/files.h"
+#include "costmodel/io/files/file_kind.h"
+#include "costmodel/io/files/files.h"
 
 namespace paraplan {
 

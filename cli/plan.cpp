@@ -8,10 +8,10 @@
 #include "cli/outputs.h"
 #include "cli/progress.h"
 #include "cli/warnings.h"
-#include "planner/overrides.h"
-#include "planner/plan_file.h"
-#include "planner/plan_layouts.h"
-#include "planner/report.h"
+#include "planner/report/report.h"
+#include "planner/search/overrides.h"
+#include "planner/search/plan_file.h"
+#include "planner/search/plan_layouts.h"
 
 namespace paraplan {
 namespace {

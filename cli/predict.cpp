@@ -9,11 +9,11 @@
 #include "cli/options.h"
 #include "cli/outputs.h"
 #include "cli/warnings.h"
+#include "costmodel/base/input_error.h"
 #include "costmodel/cost_model.h"
-#include "costmodel/input_error.h"
-#include "costmodel/io/layout_text.h"
-#include "planner/report.h"
-#include "planner/trace.h"
+#include "costmodel/io/text/layout_text.h"
+#include "planner/report/report.h"
+#include "planner/report/trace.h"
 
 namespace paraplan {
 namespace {

@@ -14,15 +14,15 @@
 #include "cli/profile_device.h"
 #include "cli/progress.h"
 #include "cli/warnings.h"
+#include "costmodel/base/input_error.h"
 #include "costmodel/cost_model.h"
-#include "costmodel/input_error.h"
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profiles.h"
 #include "costmodel/io/scenario_file.h"
-#include "executor/machine.h"
-#include "executor/program.h"
-#include "executor/resident.h"
-#include "executor/worlds.h"
-#include "planner/search_space.h"
+#include "executor/memory/resident.h"
+#include "executor/run/machine.h"
+#include "executor/walk/program.h"
+#include "executor/worlds/worlds.h"
+#include "planner/search/search_space.h"
 
 namespace paraplan {
 namespace {

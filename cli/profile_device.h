@@ -4,9 +4,9 @@
 #include <string>
 
 #include "cli/outputs.h"
-#include "costmodel/hardware_profile.h"
-#include "costmodel/scenario.h"
-#include "costmodel/software_profile.h"
+#include "costmodel/model/scenario.h"
+#include "costmodel/profile/hardware_profile.h"
+#include "costmodel/profile/software_profile.h"
 
 namespace paraplan {
 

@@ -12,14 +12,14 @@
 #include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/run_setup.h"
-#include "costmodel/input_error.h"
+#include "costmodel/base/input_error.h"
 #include "costmodel/io/run_file.h"
-#include "executor/interrupt.h"
-#include "executor/machine.h"
-#include "executor/record_run.h"
-#include "executor/worlds.h"
-#include "planner/run_report.h"
-#include "planner/trace.h"
+#include "executor/run/interrupt.h"
+#include "executor/run/machine.h"
+#include "executor/run/record_run.h"
+#include "executor/worlds/worlds.h"
+#include "planner/report/run_report.h"
+#include "planner/report/trace.h"
 
 namespace paraplan {
 namespace {

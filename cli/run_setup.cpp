@@ -6,18 +6,18 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "costmodel/base/input_error.h"
 #include "costmodel/cost_model.h"
-#include "costmodel/input_error.h"
-#include "costmodel/io/file_kind.h"
-#include "costmodel/io/layout_text.h"
+#include "costmodel/io/files/file_kind.h"
 #include "costmodel/io/plan_file.h"
 #include "costmodel/io/scenario_file.h"
+#include "costmodel/io/text/layout_text.h"
 #include "costmodel/names.h"
-#include "executor/program.h"
+#include "executor/walk/program.h"
 #include "kernels/backends.h"
-#include "planner/digest.h"
-#include "planner/search.h"
-#include "planner/table.h"
+#include "planner/report/table.h"
+#include "planner/search/digest.h"
+#include "planner/search/search.h"
 
 namespace paraplan {
 namespace {

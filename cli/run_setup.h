@@ -8,8 +8,8 @@
 
 #include "cli/outputs.h"
 #include "costmodel/prediction.h"
-#include "executor/batch.h"
-#include "executor/trainer.h"
+#include "executor/data/batch.h"
+#include "executor/run/trainer.h"
 
 namespace paraplan {
 

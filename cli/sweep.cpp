@@ -1,4 +1,4 @@
-#include "planner/sweep.h"
+#include "planner/search/sweep.h"
 
 #include <algorithm>
 #include <memory>
@@ -11,7 +11,7 @@
 #include "cli/outputs.h"
 #include "cli/progress.h"
 #include "cli/warnings.h"
-#include "costmodel/input_error.h"
+#include "costmodel/base/input_error.h"
 #include "costmodel/io/scenario_file.h"
 
 namespace paraplan {

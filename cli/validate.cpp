@@ -9,11 +9,11 @@
 #include "cli/options.h"
 #include "cli/outputs.h"
 #include "cli/warnings.h"
-#include "costmodel/input_error.h"
+#include "costmodel/base/input_error.h"
 #include "costmodel/io/measured_rows.h"
 #include "costmodel/io/scenario_file.h"
-#include "planner/report_validation.h"
-#include "planner/validation.h"
+#include "planner/report/report_validation.h"
+#include "planner/validate/validation.h"
 
 namespace paraplan {
 namespace {

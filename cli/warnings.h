@@ -3,7 +3,7 @@
 #include <set>
 #include <string>
 
-#include "costmodel/scenario.h"
+#include "costmodel/model/scenario.h"
 
 namespace paraplan {
 

@@ -21,7 +21,7 @@ else()
   message(STATUS "CPU matrix products: Eigen; OpenBLAS was not found")
 endif()
 
-file(GLOB executor_sources CONFIGURE_DEPENDS executor/*.cpp executor/bench/*.cpp)
+file(GLOB_RECURSE executor_sources CONFIGURE_DEPENDS executor/*.cpp)
 add_library(paraplan_executor STATIC ${executor_sources})
 target_link_libraries(paraplan_executor PUBLIC paraplan_io paraplan_kernels Threads::Threads)
 if(PARAPLAN_MPI)

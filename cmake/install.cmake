@@ -4,7 +4,7 @@ include(GNUInstallDirs)
 set(data_folder ${CMAKE_INSTALL_DATADIR}/paraplan)
 file(RELATIVE_PATH data_from_program ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_DATADIR}/paraplan)
 set_source_files_properties(
-  costmodel/io/data_folders.cpp
+  costmodel/io/files/data_folders.cpp
   PROPERTIES COMPILE_DEFINITIONS "PARAPLAN_DATA_FROM_PROGRAM=\"${data_from_program}\";PARAPLAN_SOURCE_DATA=\"${CMAKE_SOURCE_DIR}\"")
 
 install(TARGETS paraplan RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

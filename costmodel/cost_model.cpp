@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "costmodel/memory_model.h"
-#include "costmodel/op_times.h"
-#include "costmodel/step_plan.h"
-#include "costmodel/step_tail.h"
+#include "costmodel/memory/memory_model.h"
+#include "costmodel/ops/model_size.h"
+#include "costmodel/time/op_times.h"
+#include "costmodel/time/step_plan.h"
+#include "costmodel/time/step_tail.h"
 #include "costmodel/timeline_builder.h"
 
 namespace paraplan {

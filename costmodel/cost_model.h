@@ -1,17 +1,14 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 
-#include "costmodel/op_time.h"
+#include "costmodel/model/layout_rules.h"
+#include "costmodel/model/scenario.h"
 #include "costmodel/prediction.h"
-#include "costmodel/scenario.h"
-#include "costmodel/timeline.h"
+#include "costmodel/time/op_time.h"
+#include "costmodel/time/timeline.h"
 
 namespace paraplan {
-
-// The rule of divisibility or support that `layout` breaks in `scenario`, if any. Memory is not looked at.
-std::optional<Infeasible> check_layout(const Scenario& scenario, const Layout& layout);
 
 // Prices layouts of one scenario. Costs of a layer and of a stage are memoised by what they depend on, so
 // pricing many layouts with one CostModel is fast. Not thread-safe: give each thread its own. Keeps a copy of

@@ -6,13 +6,13 @@
 #include <string_view>
 #include <vector>
 
-#include "costmodel/hardware_profile.h"
-#include "costmodel/layout.h"
-#include "costmodel/model_spec.h"
-#include "costmodel/op.h"
+#include "costmodel/model/layout.h"
+#include "costmodel/model/model_spec.h"
+#include "costmodel/model/scenario.h"
+#include "costmodel/ops/op.h"
 #include "costmodel/prediction.h"
-#include "costmodel/scenario.h"
-#include "costmodel/software_profile.h"
+#include "costmodel/profile/hardware_profile.h"
+#include "costmodel/profile/software_profile.h"
 
 namespace paraplan {
 

@@ -5,11 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "costmodel/layout.h"
-#include "costmodel/machine_load.h"
-#include "costmodel/op_time.h"
+#include "costmodel/base/machine_load.h"
+#include "costmodel/model/layout.h"
+#include "costmodel/model/scenario.h"
 #include "costmodel/prediction.h"
-#include "costmodel/scenario.h"
+#include "costmodel/time/op_time.h"
 
 namespace paraplan {
 

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "costmodel/memory_model.h"
+#include "costmodel/memory/memory_model.h"
 
 namespace paraplan {
 namespace {

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "costmodel/prediction.h"
-#include "costmodel/step_plan.h"
-#include "costmodel/timeline.h"
+#include "costmodel/time/step_plan.h"
+#include "costmodel/time/timeline.h"
 
 namespace paraplan {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "costmodel/io/text.h"
+#include "costmodel/io/text/text.h"
 
 namespace paraplan {
 namespace {

@@ -5,14 +5,14 @@
 #include <algorithm>
 #include <map>
 
-#include "costmodel/input_error.h"
-#include "costmodel/io/file_kind.h"
-#include "costmodel/io/files.h"
-#include "costmodel/io/layout_text.h"
+#include "costmodel/base/input_error.h"
+#include "costmodel/io/files/file_kind.h"
+#include "costmodel/io/files/files.h"
+#include "costmodel/io/files/search_path.h"
 #include "costmodel/io/model_file.h"
-#include "costmodel/io/search_path.h"
-#include "costmodel/io/suggestion.h"
-#include "costmodel/io/tsv_table.h"
+#include "costmodel/io/text/layout_text.h"
+#include "costmodel/io/text/suggestion.h"
+#include "costmodel/io/text/tsv_table.h"
 
 namespace paraplan {
 namespace {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "costmodel/io/job.h"
-#include "costmodel/layout.h"
-#include "costmodel/scenario.h"
+#include "costmodel/model/layout.h"
+#include "costmodel/model/scenario.h"
 
 namespace paraplan {
 

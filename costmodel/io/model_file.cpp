@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "costmodel/io/file_kind.h"
-#include "costmodel/io/text.h"
-#include "costmodel/io/toml_reader.h"
+#include "costmodel/io/files/file_kind.h"
+#include "costmodel/io/text/text.h"
+#include "costmodel/io/text/toml_reader.h"
 
 namespace paraplan {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "costmodel/model_spec.h"
+#include "costmodel/model/model_spec.h"
 
 namespace paraplan {
 

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <iterator>
 
-#include "costmodel/io/file_kind.h"
-#include "costmodel/io/files.h"
-#include "costmodel/io/record_tables.h"
-#include "costmodel/io/text.h"
+#include "costmodel/io/files/file_kind.h"
+#include "costmodel/io/files/files.h"
+#include "costmodel/io/profiles/record_tables.h"
+#include "costmodel/io/text/text.h"
 
 namespace paraplan {
 namespace {

@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include "costmodel/model/scenario.h"
 #include "costmodel/prediction.h"
-#include "costmodel/scenario.h"
 
 namespace paraplan {
 

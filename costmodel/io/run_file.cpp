@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "costmodel/io/file_kind.h"
-#include "costmodel/io/record_tables.h"
-#include "costmodel/io/text.h"
+#include "costmodel/io/files/file_kind.h"
+#include "costmodel/io/profiles/record_tables.h"
+#include "costmodel/io/text/text.h"
 
 namespace paraplan {
 namespace {

@@ -6,15 +6,15 @@
 #include <limits>
 #include <optional>
 
-#include "costmodel/io/file_kind.h"
-#include "costmodel/io/files.h"
+#include "costmodel/io/files/file_kind.h"
+#include "costmodel/io/files/files.h"
+#include "costmodel/io/files/search_path.h"
 #include "costmodel/io/job.h"
 #include "costmodel/io/model_file.h"
-#include "costmodel/io/profile_fields.h"
-#include "costmodel/io/profiles.h"
-#include "costmodel/io/search_path.h"
-#include "costmodel/io/text.h"
-#include "costmodel/io/toml_reader.h"
+#include "costmodel/io/profiles/profile_fields.h"
+#include "costmodel/io/profiles/profiles.h"
+#include "costmodel/io/text/text.h"
+#include "costmodel/io/text/toml_reader.h"
 
 namespace paraplan {
 namespace {

@@ -3,8 +3,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "costmodel/io/data_folders.h"
-#include "costmodel/scenario.h"
+#include "costmodel/io/files/data_folders.h"
+#include "costmodel/model/scenario.h"
 
 namespace paraplan {
 

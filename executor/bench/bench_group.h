@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "executor/communicator.h"
+#include "executor/worlds/communicator.h"
 
 namespace paraplan {
 

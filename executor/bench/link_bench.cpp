@@ -6,8 +6,8 @@
 #include "executor/bench/bench_group.h"
 #include "executor/bench/measurement.h"
 #include "executor/bench/op_bench.h"
-#include "executor/device_sum.h"
-#include "executor/step_clock.h"
+#include "executor/run/step_clock.h"
+#include "executor/walk/device_sum.h"
 #include "kernels/backends.h"
 
 namespace paraplan {

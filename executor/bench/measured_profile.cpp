@@ -3,7 +3,7 @@
 #include <cmath>
 #include <tuple>
 
-#include "costmodel/op_sample_key.h"
+#include "costmodel/prices/op_sample_key.h"
 #include "executor/bench/profile.h"
 
 namespace paraplan {

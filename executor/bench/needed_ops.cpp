@@ -6,7 +6,7 @@
 #include <map>
 #include <utility>
 
-#include "costmodel/op_sample_key.h"
+#include "costmodel/prices/op_sample_key.h"
 
 namespace paraplan {
 namespace {

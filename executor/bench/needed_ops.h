@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "executor/bench/profile.h"
-#include "executor/program.h"
+#include "executor/walk/program.h"
 
 namespace paraplan {
 

@@ -5,13 +5,13 @@
 #include <map>
 #include <utility>
 
-#include "costmodel/op_sample_key.h"
+#include "costmodel/prices/op_sample_key.h"
 #include "executor/bench/bench_group.h"
 #include "executor/bench/measurement.h"
-#include "executor/launcher.h"
-#include "executor/program.h"
-#include "executor/resident.h"
-#include "executor/step_clock.h"
+#include "executor/memory/resident.h"
+#include "executor/run/step_clock.h"
+#include "executor/walk/launcher.h"
+#include "executor/walk/program.h"
 #include "kernels/backends.h"
 
 namespace paraplan {

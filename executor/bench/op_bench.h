@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "costmodel/hardware_profile.h"
-#include "costmodel/scenario.h"
-#include "executor/communicator.h"
+#include "costmodel/model/scenario.h"
+#include "costmodel/profile/hardware_profile.h"
+#include "executor/worlds/communicator.h"
 
 namespace paraplan {
 

@@ -7,11 +7,11 @@
 #include <map>
 #include <set>
 
-#include "costmodel/op_sample_key.h"
+#include "costmodel/prices/op_sample_key.h"
 #include "executor/bench/bench_group.h"
-#include "executor/machine_load.h"
-#include "executor/resident.h"
-#include "executor/step_clock.h"
+#include "executor/memory/resident.h"
+#include "executor/run/machine_load.h"
+#include "executor/run/step_clock.h"
 
 namespace paraplan {
 namespace {

@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "costmodel/hardware_profile.h"
-#include "costmodel/scenario.h"
+#include "costmodel/model/scenario.h"
+#include "costmodel/ops/op.h"
+#include "costmodel/profile/hardware_profile.h"
 #include "executor/bench/op_bench.h"
 
 namespace paraplan {

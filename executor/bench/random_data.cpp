@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "executor/sample_maker.h"
+#include "executor/data/sample_maker.h"
 
 namespace paraplan {
 namespace {

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "executor/bench/device_buffer.h"
+#include "executor/bench/device/device_buffer.h"
 #include "kernels/backend.h"
 
 namespace paraplan {

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "costmodel/hardware_profile.h"
-#include "costmodel/price.h"
+#include "costmodel/prices/price.h"
+#include "costmodel/profile/hardware_profile.h"
 #include "executor/bench/needed_ops.h"
 
 namespace paraplan {

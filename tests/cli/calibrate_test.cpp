@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profiles.h"
 #include "tests/cli/command.h"
 
 namespace paraplan {

@@ -3,7 +3,7 @@
 
 #include <fstream>
 
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profiles.h"
 #include "tests/cli/command.h"
 
 namespace paraplan {

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <stdexcept>
 
-#include "costmodel/io/op_samples.h"
+#include "costmodel/io/profiles/op_samples.h"
 
 namespace paraplan {
 namespace {

@@ -1,9 +1,11 @@
-#include "costmodel/blocks.h"
+#include "costmodel/ops/blocks.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <string>
+
+#include "costmodel/ops/model_size.h"
 
 namespace paraplan {
 namespace {

@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "costmodel/blocks.h"
+#include "costmodel/ops/blocks.h"
+#include "costmodel/ops/model_size.h"
 #include "tests/costmodel/shipped_scenario.h"
 
 namespace paraplan {

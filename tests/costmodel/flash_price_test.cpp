@@ -6,7 +6,7 @@
 #include <queue>
 #include <vector>
 
-#include "costmodel/kernel_cost.h"
+#include "costmodel/prices/kernel_cost.h"
 
 namespace paraplan {
 namespace {

@@ -1,4 +1,4 @@
-#include "costmodel/gemm_table.h"
+#include "costmodel/prices/gemm_table.h"
 
 #include <gtest/gtest.h>
 

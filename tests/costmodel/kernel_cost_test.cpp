@@ -1,4 +1,4 @@
-#include "costmodel/kernel_cost.h"
+#include "costmodel/prices/kernel_cost.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "costmodel/launch_queue.h"
+#include "costmodel/prices/launch_queue.h"
 
 #include <gtest/gtest.h>
 

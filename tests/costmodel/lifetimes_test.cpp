@@ -1,11 +1,11 @@
-#include "costmodel/lifetimes.h"
+#include "costmodel/ops/lifetimes.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <string>
 
-#include "costmodel/blocks.h"
+#include "costmodel/ops/blocks.h"
 
 namespace paraplan {
 namespace {

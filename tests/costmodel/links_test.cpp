@@ -1,9 +1,11 @@
-#include "costmodel/links.h"
+#include "costmodel/prices/links.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <random>
+
+#include "costmodel/prices/ring_count.h"
 
 namespace paraplan {
 namespace {

@@ -1,4 +1,4 @@
-#include "costmodel/machine_load.h"
+#include "costmodel/base/machine_load.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "costmodel/memory_model.h"
+#include "costmodel/memory/memory_model.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "costmodel/memory_replay.h"
+#include "costmodel/memory/memory_replay.h"
 
 #include <gtest/gtest.h>
 

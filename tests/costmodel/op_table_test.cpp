@@ -1,11 +1,11 @@
-#include "costmodel/op_table.h"
+#include "costmodel/prices/op_table.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <random>
 
-#include "costmodel/kernel_cost.h"
+#include "costmodel/prices/kernel_cost.h"
 
 namespace paraplan {
 namespace {

@@ -1,4 +1,4 @@
-#include "costmodel/op_times.h"
+#include "costmodel/time/op_times.h"
 
 #include <gtest/gtest.h>
 
@@ -6,8 +6,8 @@
 #include <set>
 #include <string>
 
-#include "costmodel/blocks.h"
 #include "costmodel/cost_model.h"
+#include "costmodel/ops/blocks.h"
 #include "tests/costmodel/shipped_scenario.h"
 
 namespace paraplan {

@@ -6,7 +6,8 @@
 #include <string>
 
 #include "costmodel/io/model_file.h"
-#include "costmodel/model_spec.h"
+#include "costmodel/model/model_spec.h"
+#include "costmodel/ops/model_size.h"
 
 namespace paraplan {
 namespace {

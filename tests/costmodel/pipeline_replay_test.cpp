@@ -1,4 +1,4 @@
-#include "costmodel/pipeline_replay.h"
+#include "costmodel/time/pipeline_replay.h"
 
 #include <gtest/gtest.h>
 

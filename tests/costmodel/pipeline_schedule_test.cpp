@@ -1,4 +1,4 @@
-#include "costmodel/pipeline_schedule.h"
+#include "costmodel/step/pipeline_schedule.h"
 
 #include <gtest/gtest.h>
 

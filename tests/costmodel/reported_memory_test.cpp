@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "costmodel/cost_model.h"
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profiles.h"
 #include "tests/costmodel/shipped_scenario.h"
 
 namespace paraplan {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "costmodel/scenario.h"
+#include "costmodel/model/scenario.h"
 
 namespace paraplan {
 

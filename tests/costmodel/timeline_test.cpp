@@ -1,4 +1,4 @@
-#include "costmodel/timeline.h"
+#include "costmodel/time/timeline.h"
 
 #include <gtest/gtest.h>
 

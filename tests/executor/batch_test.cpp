@@ -1,4 +1,4 @@
-#include "executor/batch.h"
+#include "executor/data/batch.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -12,7 +12,7 @@
 #include <string>
 #include <utility>
 
-#include "costmodel/input_error.h"
+#include "costmodel/base/input_error.h"
 
 namespace paraplan {
 namespace {

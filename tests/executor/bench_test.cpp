@@ -5,7 +5,7 @@
 
 #include "executor/bench/measurement.h"
 #include "executor/bench/profile.h"
-#include "executor/worlds.h"
+#include "executor/worlds/worlds.h"
 #include "training.h"
 
 namespace paraplan {

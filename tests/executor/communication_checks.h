@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "executor/communicator.h"
+#include "executor/worlds/communicator.h"
 
 namespace paraplan {
 

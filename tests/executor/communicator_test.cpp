@@ -1,4 +1,4 @@
-#include "executor/communicator.h"
+#include "executor/worlds/communicator.h"
 
 #include <gtest/gtest.h>
 

@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "costmodel/layout.h"
-#include "costmodel/scenario.h"
+#include "costmodel/model/layout.h"
+#include "costmodel/model/scenario.h"
 
 namespace paraplan {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <utility>
 
-#include "executor/worlds.h"
+#include "executor/worlds/worlds.h"
 #include "training.h"
 
 namespace paraplan {

@@ -1,9 +1,9 @@
-#include "executor/machine_load.h"
+#include "executor/run/machine_load.h"
 
 #include <gtest/gtest.h>
 
-#include "executor/gather.h"
-#include "executor/worlds.h"
+#include "executor/worlds/gather.h"
+#include "executor/worlds/worlds.h"
 
 namespace paraplan {
 namespace {

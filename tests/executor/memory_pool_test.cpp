@@ -1,4 +1,4 @@
-#include "executor/memory_pool.h"
+#include "executor/memory/memory_pool.h"
 
 #include <gtest/gtest.h>
 

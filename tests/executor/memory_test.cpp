@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "costmodel/cost_model.h"
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profiles.h"
 #include "covering.h"
 #include "training.h"
 

@@ -1,9 +1,9 @@
 // What a program can be compiled for.
-#include "executor/program.h"
+#include "executor/walk/program.h"
 
 #include <gtest/gtest.h>
 
-#include "costmodel/input_error.h"
+#include "costmodel/base/input_error.h"
 #include "training.h"
 
 namespace paraplan {

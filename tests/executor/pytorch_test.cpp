@@ -6,7 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "executor/sample_maker.h"
+#include "executor/data/sample_maker.h"
 #include "training.h"
 
 namespace paraplan {

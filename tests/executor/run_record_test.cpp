@@ -2,9 +2,9 @@
 
 #include <gtest/gtest.h>
 
-#include "executor/interrupt.h"
-#include "executor/machine.h"
-#include "executor/record_run.h"
+#include "executor/run/interrupt.h"
+#include "executor/run/machine.h"
+#include "executor/run/record_run.h"
 
 namespace paraplan {
 namespace {

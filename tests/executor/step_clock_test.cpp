@@ -1,4 +1,4 @@
-#include "executor/step_clock.h"
+#include "executor/run/step_clock.h"
 
 #include <gtest/gtest.h>
 

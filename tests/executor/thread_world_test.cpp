@@ -7,8 +7,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "costmodel/input_error.h"
-#include "executor/worlds.h"
+#include "costmodel/base/input_error.h"
+#include "executor/worlds/worlds.h"
 #include "tests/executor/communication_checks.h"
 
 namespace paraplan {

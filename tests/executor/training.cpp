@@ -6,8 +6,8 @@
 #include <mutex>
 #include <stdexcept>
 
-#include "costmodel/input_error.h"
-#include "executor/worlds.h"
+#include "costmodel/base/input_error.h"
+#include "executor/worlds/worlds.h"
 
 namespace paraplan {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "executor/trainer.h"
+#include "executor/run/trainer.h"
 
 namespace paraplan {
 

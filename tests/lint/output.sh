@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Usage: output.sh ROOT. What is written is checked in two places, and nothing is written past them: files by
-# costmodel/io/files.cpp, standard output by cli/print.cpp.
+# costmodel/io/files/files.cpp, standard output by cli/print.cpp.
 source "$(dirname "${BASH_SOURCE[0]}")/files.sh" "$1"
 
 files='\bofstream\b|\bfopen\('
@@ -8,8 +8,8 @@ standard_output='std::cout|(^|[^/[:alnum:]_])stdout\b|\bputs\(|\bputchar\(|(^|[^
 count=0
 while read -r file; do
   count=$((count + 1))
-  [[ $file == costmodel/io/files.cpp ]] || while read -r hit; do
-    fail "$file:$hit: files are written by costmodel/io/files.h"
+  [[ $file == costmodel/io/files/files.cpp ]] || while read -r hit; do
+    fail "$file:$hit: files are written by costmodel/io/files/files.h"
   done < <(grep -nE "$files" "$file" || true)
   [[ $file == cli/print.cpp ]] || while read -r hit; do
     fail "$file:$hit: standard output is written by cli/print.h"

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "executor/communicator.h"
+#include "executor/worlds/communicator.h"
 
 namespace paraplan {
 

@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "costmodel/input_error.h"
-#include "executor/worlds.h"
+#include "costmodel/base/input_error.h"
+#include "executor/worlds/worlds.h"
 #include "tests/executor/communication_checks.h"
 #include "tests/mpi/layout_checks.h"
 

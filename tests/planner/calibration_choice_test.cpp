@@ -5,10 +5,10 @@
 #include <cmath>
 #include <string>
 
-#include "costmodel/io/profile_fields.h"
-#include "planner/calibration.h"
-#include "planner/calibration_summary.h"
-#include "planner/report_calibration.h"
+#include "costmodel/io/profiles/profile_fields.h"
+#include "planner/calibrate/calibration.h"
+#include "planner/calibrate/calibration_summary.h"
+#include "planner/report/report_calibration.h"
 #include "tests/planner/toy_rows.h"
 
 namespace paraplan {

@@ -1,4 +1,4 @@
-#include "planner/calibration.h"
+#include "planner/calibrate/calibration.h"
 
 #include <gtest/gtest.h>
 
@@ -6,10 +6,10 @@
 #include <cmath>
 #include <string>
 
+#include "costmodel/base/input_error.h"
 #include "costmodel/cost_model.h"
-#include "costmodel/input_error.h"
-#include "planner/calibration_summary.h"
-#include "planner/report_calibration.h"
+#include "planner/calibrate/calibration_summary.h"
+#include "planner/report/report_calibration.h"
 #include "tests/planner/toy_rows.h"
 
 namespace paraplan {

@@ -1,11 +1,11 @@
-#include "planner/comparison.h"
+#include "planner/compare/comparison.h"
 
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "costmodel/input_error.h"
-#include "planner/comparison_report.h"
+#include "costmodel/base/input_error.h"
+#include "planner/report/comparison_report.h"
 
 namespace paraplan {
 namespace {

@@ -1,4 +1,4 @@
-#include "planner/constant_choice.h"
+#include "planner/calibrate/constant_choice.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "planner/digest.h"
+#include "planner/search/digest.h"
 
 #include <gtest/gtest.h>
 

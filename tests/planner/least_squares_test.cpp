@@ -1,4 +1,4 @@
-#include "planner/least_squares.h"
+#include "planner/calibrate/least_squares.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "planner/outliers.h"
+#include "planner/validate/outliers.h"
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
-#include "planner/overrides.h"
+#include "planner/search/overrides.h"
 
 #include <gtest/gtest.h>
 
-#include "costmodel/input_error.h"
+#include "costmodel/base/input_error.h"
 #include "costmodel/io/scenario_file.h"
 #include "tests/planner/toy_scenario.h"
 

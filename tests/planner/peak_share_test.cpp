@@ -1,4 +1,4 @@
-#include "planner/peak_share.h"
+#include "planner/validate/peak_share.h"
 
 #include <gtest/gtest.h>
 

@@ -1,13 +1,13 @@
-#include "planner/plan_file.h"
+#include "planner/search/plan_file.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
 
-#include "costmodel/input_error.h"
+#include "costmodel/base/input_error.h"
 #include "costmodel/io/plan_file.h"
-#include "planner/digest.h"
+#include "planner/search/digest.h"
 #include "tests/planner/toy_scenario.h"
 
 namespace paraplan {

@@ -1,10 +1,10 @@
-#include "planner/plan_layouts.h"
+#include "planner/search/plan_layouts.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "planner/search_space.h"
+#include "planner/search/search_space.h"
 #include "tests/planner/toy_scenario.h"
 
 namespace paraplan {

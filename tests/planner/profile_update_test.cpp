@@ -1,12 +1,12 @@
-#include "planner/profile_update.h"
+#include "planner/compare/profile_update.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "costmodel/blocks.h"
+#include "costmodel/base/input_error.h"
 #include "costmodel/cost_model.h"
-#include "costmodel/input_error.h"
+#include "costmodel/ops/blocks.h"
 #include "tests/planner/toy_scenario.h"
 
 namespace paraplan {

@@ -1,4 +1,4 @@
-#include "planner/ranking.h"
+#include "planner/validate/ranking.h"
 
 #include <gtest/gtest.h>
 

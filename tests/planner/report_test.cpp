@@ -1,4 +1,4 @@
-#include "planner/report.h"
+#include "planner/report/report.h"
 
 #include <gtest/gtest.h>
 

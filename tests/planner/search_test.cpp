@@ -1,11 +1,11 @@
-#include "planner/search.h"
+#include "planner/search/search.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 
-#include "planner/report.h"
-#include "planner/search_space.h"
+#include "planner/report/report.h"
+#include "planner/search/search_space.h"
 #include "tests/planner/toy_scenario.h"
 
 namespace paraplan {

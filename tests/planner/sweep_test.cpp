@@ -1,4 +1,4 @@
-#include "planner/sweep.h"
+#include "planner/search/sweep.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "costmodel/input_error.h"
+#include "costmodel/base/input_error.h"
 #include "tests/planner/toy_scenario.h"
 
 namespace paraplan {

@@ -1,4 +1,4 @@
-#include "planner/table.h"
+#include "planner/report/table.h"
 
 #include <gtest/gtest.h>
 

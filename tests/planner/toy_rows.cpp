@@ -3,7 +3,7 @@
 #include <string>
 
 #include "costmodel/cost_model.h"
-#include "costmodel/io/profile_fields.h"
+#include "costmodel/io/profiles/profile_fields.h"
 
 namespace paraplan {
 namespace {

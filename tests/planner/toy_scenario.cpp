@@ -1,6 +1,6 @@
 #include "tests/planner/toy_scenario.h"
 
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profiles.h"
 
 namespace paraplan {
 

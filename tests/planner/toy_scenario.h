@@ -1,6 +1,6 @@
 #pragma once
 
-#include "costmodel/scenario.h"
+#include "costmodel/model/scenario.h"
 
 namespace paraplan {
 

@@ -1,4 +1,4 @@
-#include "planner/trace.h"
+#include "planner/report/trace.h"
 
 #include <gtest/gtest.h>
 
@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "costmodel/cost_model.h"
-#include "costmodel/io/file_kind.h"
+#include "costmodel/io/files/file_kind.h"
 #include "tests/planner/toy_scenario.h"
 
 namespace paraplan {

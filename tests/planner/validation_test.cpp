@@ -1,4 +1,4 @@
-#include "planner/validation.h"
+#include "planner/validate/validation.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "costmodel/cost_model.h"
-#include "planner/report_validation.h"
+#include "planner/report/report_validation.h"
 #include "tests/planner/toy_scenario.h"
 
 namespace paraplan {

@@ -1,11 +1,11 @@
-#include "costmodel/calibration_record.h"
+#include "costmodel/profile/calibration_record.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-#include "costmodel/input_error.h"
-#include "costmodel/io/profiles.h"
+#include "costmodel/base/input_error.h"
+#include "costmodel/io/profiles/profiles.h"
 #include "tests/costmodel/io/temporary_folder.h"
 
 namespace paraplan {

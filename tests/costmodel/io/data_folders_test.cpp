@@ -1,4 +1,4 @@
-#include "costmodel/io/data_folders.h"
+#include "costmodel/io/files/data_folders.h"
 
 #include <gtest/gtest.h>
 #include <stdlib.h>

@@ -1,13 +1,13 @@
-#include "costmodel/io/file_kind.h"
+#include "costmodel/io/files/file_kind.h"
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <string>
 
-#include "costmodel/io/gemm_samples.h"
-#include "costmodel/io/op_samples.h"
 #include "costmodel/io/plan_file.h"
+#include "costmodel/io/profiles/gemm_samples.h"
+#include "costmodel/io/profiles/op_samples.h"
 #include "costmodel/io/run_file.h"
 #include "tests/costmodel/io/temporary_folder.h"
 

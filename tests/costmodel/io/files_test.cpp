@@ -1,4 +1,4 @@
-#include "costmodel/io/files.h"
+#include "costmodel/io/files/files.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>

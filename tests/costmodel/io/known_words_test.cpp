@@ -1,4 +1,4 @@
-#include "costmodel/io/known_words.h"
+#include "costmodel/io/text/known_words.h"
 
 #include <gtest/gtest.h>
 

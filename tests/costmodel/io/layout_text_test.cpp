@@ -1,8 +1,8 @@
-#include "costmodel/io/layout_text.h"
+#include "costmodel/io/text/layout_text.h"
 
 #include <gtest/gtest.h>
 
-#include "costmodel/input_error.h"
+#include "costmodel/base/input_error.h"
 
 namespace paraplan {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "costmodel/io/toml_reader.h"
+#include "costmodel/io/text/toml_reader.h"
 #include "tests/costmodel/io/temporary_folder.h"
 
 namespace paraplan {

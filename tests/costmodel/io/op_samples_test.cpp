@@ -1,8 +1,8 @@
-#include "costmodel/io/op_samples.h"
+#include "costmodel/io/profiles/op_samples.h"
 
 #include <gtest/gtest.h>
 
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profiles.h"
 #include "tests/costmodel/io/temporary_folder.h"
 
 namespace paraplan {

@@ -1,4 +1,4 @@
-#include "costmodel/io/profile_fields.h"
+#include "costmodel/io/profiles/profile_fields.h"
 
 #include <gtest/gtest.h>
 
@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <map>
 
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profiles.h"
 #include "tests/costmodel/io/temporary_folder.h"
 
 namespace paraplan {

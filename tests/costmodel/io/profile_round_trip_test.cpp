@@ -2,9 +2,9 @@
 
 #include <stdexcept>
 
-#include "costmodel/io/files.h"
-#include "costmodel/io/profile_fields.h"
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/files/files.h"
+#include "costmodel/io/profiles/profile_fields.h"
+#include "costmodel/io/profiles/profiles.h"
 #include "tests/costmodel/io/temporary_folder.h"
 
 namespace paraplan {

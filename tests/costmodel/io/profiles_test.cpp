@@ -1,8 +1,8 @@
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profiles.h"
 
 #include <gtest/gtest.h>
 
-#include "costmodel/io/profile_fields.h"
+#include "costmodel/io/profiles/profile_fields.h"
 #include "tests/costmodel/io/temporary_folder.h"
 
 namespace paraplan {

@@ -2,8 +2,8 @@
 
 #include <string>
 
-#include "costmodel/io/profile_fields.h"
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profile_fields.h"
+#include "costmodel/io/profiles/profiles.h"
 
 namespace paraplan {
 namespace {

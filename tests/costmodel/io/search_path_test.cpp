@@ -1,4 +1,4 @@
-#include "costmodel/io/search_path.h"
+#include "costmodel/io/files/search_path.h"
 
 #include <gtest/gtest.h>
 

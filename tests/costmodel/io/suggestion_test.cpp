@@ -1,4 +1,4 @@
-#include "costmodel/io/suggestion.h"
+#include "costmodel/io/text/suggestion.h"
 
 #include <gtest/gtest.h>
 

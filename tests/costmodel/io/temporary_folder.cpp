@@ -5,8 +5,8 @@
 
 #include <vector>
 
-#include "costmodel/input_error.h"
-#include "costmodel/io/files.h"
+#include "costmodel/base/input_error.h"
+#include "costmodel/io/files/files.h"
 
 namespace paraplan {
 

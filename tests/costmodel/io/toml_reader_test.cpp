@@ -1,4 +1,4 @@
-#include "costmodel/io/toml_reader.h"
+#include "costmodel/io/text/toml_reader.h"
 
 #include <gtest/gtest.h>
 

@@ -5,10 +5,10 @@
 #include <map>
 #include <set>
 
-#include "costmodel/op_sample_key.h"
-#include "executor/bench/device_op_bench.h"
+#include "costmodel/prices/op_sample_key.h"
+#include "executor/bench/device/device_op_bench.h"
 #include "executor/bench/needed_ops.h"
-#include "executor/launcher.h"
+#include "executor/walk/launcher.h"
 #include "kernels/backends.h"
 #include "tests/executor/bench/fake_accelerator.h"
 #include "tests/executor/training.h"

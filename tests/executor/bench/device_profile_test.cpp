@@ -1,4 +1,4 @@
-#include "executor/bench/device_profile.h"
+#include "executor/bench/device/device_profile.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <thread>
 
 #include "costmodel/cost_model.h"
-#include "costmodel/io/profiles.h"
+#include "costmodel/io/profiles/profiles.h"
 #include "costmodel/io/scenario_file.h"
 #include "tests/executor/bench/fake_accelerator.h"
 

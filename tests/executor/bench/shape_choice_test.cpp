@@ -6,7 +6,7 @@
 #include <cmath>
 #include <map>
 
-#include "costmodel/kernel_cost.h"
+#include "costmodel/prices/kernel_cost.h"
 
 namespace paraplan {
 namespace {

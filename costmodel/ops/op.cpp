@@ -1,0 +1,64 @@
+#include "costmodel/ops/op.h"
+
+namespace paraplan {
+
+double Block::parameters() const {
+  double sum = 0;
+  for (const Weight& w : weights) sum += w.owned ? w.elements : 0;
+  return sum;
+}
+
+double Block::saved_bytes() const {
+  double sum = 0;
+  for (const SavedTensor& t : saved) sum += t.bytes;
+  return sum;
+}
+
+double Block::attention_core_bytes() const {
+  double sum = 0;
+  for (const SavedTensor& t : saved) sum += t.attention_core ? t.bytes : 0;
+  return sum;
+}
+
+bool reads_weights(const std::vector<Op>& ops) {
+  for (const Op& op : ops)
+    for (const Operand& operand : op.reads)
+      if (operand.kind == Operand::Kind::weight) return true;
+  return false;
+}
+
+bool is_collective(OpKind kind) {
+  return kind == OpKind::all_reduce || kind == OpKind::all_gather || kind == OpKind::reduce_scatter;
+}
+
+TimeCategory time_category(const Op& op) {
+  switch (op.kind) {
+    case OpKind::gemm:
+      return TimeCategory::gemm;
+    case OpKind::attention_scores:
+    case OpKind::flash_attention:
+    case OpKind::attention_context:
+      return TimeCategory::attention;
+    case OpKind::gradient_norm:
+    case OpKind::adam:
+      return TimeCategory::optimizer;
+    case OpKind::host_copy:
+      return TimeCategory::offload;
+    case OpKind::all_reduce:
+    case OpKind::all_gather:
+    case OpKind::reduce_scatter:
+      switch (op.group) {
+        case CommGroup::context:
+          return TimeCategory::context_communication;
+        case CommGroup::data:
+          return op.kind == OpKind::all_gather ? TimeCategory::parameter_gather
+                                               : TimeCategory::data_communication;
+        default:
+          return TimeCategory::tensor_communication;
+      }
+    default:
+      return op.attention_core ? TimeCategory::attention : TimeCategory::elementwise;
+  }
+}
+
+}  // namespace paraplan

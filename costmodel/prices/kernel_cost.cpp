@@ -1,0 +1,161 @@
+#include "costmodel/prices/kernel_cost.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace paraplan {
+namespace {
+
+// A smaller tile reads its operands more often per FLOP: rate relative to the next larger one. Between the
+// rates of 256x128, 128x128 and 128x64 tiles in NVIDIA's matrix multiplication background guide.
+constexpr double kHalfTileRate = 0.88;
+constexpr int kTileHalvings = 3;
+constexpr double kMaxSplits = 16;       // of the reduction, by powers of two, as cuBLAS's split-k
+constexpr double kManyProducts = 1024;  // of a batch, so that its last wave does not matter
+constexpr double kFlashRows = 128;      // queries of a block (Dao 2023, section 3.3: 64 or 128)
+
+std::vector<GemmSample> samples_of(const Device& device, Precision precision, double clock_hz) {
+  std::vector<GemmSample> chosen;
+  for (const GemmSample& s : device.gemm_samples) {
+    if (s.precision != precision || s.batch != 1) continue;
+    chosen.push_back(s);
+    chosen.back().seconds /= clock_ratio(device, clock_hz);
+  }
+  return chosen;
+}
+
+// Time of flash attention up to a factor. Blocks of queries run over the processors, each through the keys it
+// sees: all, or on average half of them, and the last block of a sample all, which is the least that any
+// number of processors takes. Prologue and epilogue of a block count as keys. Non-decreasing and continuous
+// in every size.
+GemmTable::Model flash_model(const Device& device, bool causal) {
+  return [&device, causal](double queries, double keys, double batch) {
+    const double blocks = batch * std::max(1.0, queries / kFlashRows), depth = device.gemm_depth_overhead;
+    const double mean = (causal ? keys / 2 : keys) + depth;
+    return std::max(keys + depth, mean * blocks / device.processors);
+  };
+}
+
+}  // namespace
+
+double modelled_gemm_seconds(const Device& device, const GemmRate& rate, double m, double n, double k,
+                             double batch) {
+  const double bandwidth = device.memory_bytes_per_s * device.memory_efficiency;
+  const double per_processor = rate.flop_per_s / device.processors;
+  double best = std::numeric_limits<double>::infinity();
+  double rows = device.tile_rows, columns = device.tile_columns, tile_rate = 1;
+  for (int halving = 0; halving <= kTileHalvings; ++halving) {
+    const double tiles = std::ceil(m / rows) * std::ceil(n / columns) * batch;
+    for (double splits = 1; splits <= kMaxSplits; splits *= 2) {
+      // Half of a last, partial wave is filled by the blocks that share a processor and by the next kernel.
+      const double full = tiles * splits / device.processors;
+      const double waves = full <= 1 ? 1 : (full + std::ceil(full)) / 2;
+      const double depth = k / splits + rate.depth_overhead;
+      const double reduction = splits > 1 ? 2 * splits * m * n * batch * sizeof(float) / bandwidth : 0;
+      best = std::min(best, waves * 2 * rows * columns * depth / (per_processor * tile_rate) + reduction);
+    }
+    (rows > columns ? rows : columns) /= 2;
+    tile_rate *= kHalfTileRate;
+  }
+  const double streaming = batch * (m * k + k * n + m * n) * rate.element_bytes / bandwidth;
+  return std::max({best, streaming, static_cast<double>(device.kernel_floor_s)});
+}
+
+KernelCost::KernelCost(const Device& device, Precision precision, double clock_hz, int64_t active_devices)
+    : device_(device),
+      element_bytes_(static_cast<double>(bytes_per_element(precision))),
+      peak_(paraplan::peak_flop_per_s(device, precision) * clock_ratio(device, clock_hz)),
+      bandwidth_(device.memory_bytes_per_s * device.memory_efficiency),
+      table_(samples_of(device, precision, clock_hz), [this](double m, double n, double k) {
+        const GemmRate rate{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};
+        return modelled_gemm_seconds(device_, rate, m, n, k, 1);
+      }) {
+  const bool has_samples =
+      std::ranges::find(device.op_samples, precision, &OpSample::precision) != device.op_samples.end();
+  if (has_samples && clock_ratio(device, clock_hz) == 1) {
+    ops_.emplace(device.op_samples, precision, sample_ranks(device, active_devices), models());
+  }
+}
+
+// A precision that the profile names no peak for, fp64, leaves the shape of the formulas to the samples.
+OpTable::Models KernelCost::models() const {
+  const GemmTable::Model flash = flash_model(device_, false), causal_flash = flash_model(device_, true);
+  if (peak_ == 0) {
+    const auto volume = [](double m, double n, double k) { return m * n * k; };
+    return {volume, volume, flash, causal_flash};
+  }
+  const GemmRate gemm{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};
+  const GemmRate batched{peak_ * device_.batched_gemm_efficiency, 0, element_bytes_};
+  return {
+      [this, gemm](double m, double n, double k) { return modelled_gemm_seconds(device_, gemm, m, n, k, 1); },
+      [this, batched](double m, double n, double k) {
+        return modelled_gemm_seconds(device_, batched, m, n, k, kManyProducts);
+      },
+      flash, causal_flash};
+}
+
+PriceOrigin KernelCost::origin_of_table(PriceSource source) const {
+  switch (source) {
+    case PriceSource::measured:
+      return PriceOrigin::measured;
+    case PriceSource::interpolated:
+      return PriceOrigin::interpolated;
+    case PriceSource::modelled:
+      break;
+  }
+  return origin_of({&device_.gemm_efficiency, &device_.gemm_depth_overhead});
+}
+
+Price KernelCost::gemm(const Op& op) const {
+  const GemmTable::Price price = table_.price(op.m, op.n, op.k);
+  const PriceOrigin sustained =
+      device_.sustained_rate == 1 ? PriceOrigin::measured : origin_of({&device_.sustained_rate});
+  return {price.seconds / device_.sustained_rate, std::max(origin_of_table(price.source), sustained)};
+}
+
+// The many small products of a batch overlap their prologues: no depth overhead.
+double KernelCost::attention_matmul_seconds(const Op& op) const {
+  const GemmRate rate{peak_ * device_.batched_gemm_efficiency * device_.sustained_rate, 0, element_bytes_};
+  return modelled_gemm_seconds(device_, rate, static_cast<double>(op.m), static_cast<double>(op.n),
+                               static_cast<double>(op.k), op.batch);
+}
+
+double KernelCost::fused_seconds(const Op& op, double efficiency) const {
+  return std::max({op.flop / (peak_ * efficiency * device_.sustained_rate), op.bytes / bandwidth_,
+                   static_cast<double>(device_.kernel_floor_s)});
+}
+
+double KernelCost::elementwise_seconds(const Op& op) const {
+  const double drawing =
+      device_.random_numbers_per_s > 0 ? op.random_numbers / device_.random_numbers_per_s : 0;
+  return op.bytes / bandwidth_ + drawing;
+}
+
+Price KernelCost::price(const Op& op) const {
+  if (ops_) {
+    if (const std::optional<Price> price = ops_->price(op)) return *price;
+  }
+  return modelled(op);
+}
+
+Price KernelCost::modelled(const Op& op) const {
+  switch (op.kind) {
+    case OpKind::gemm:
+      return gemm(op);
+    case OpKind::attention_scores:
+    case OpKind::attention_context:
+      return {attention_matmul_seconds(op), origin_of({&device_.batched_gemm_efficiency})};
+    case OpKind::flash_attention: {
+      const Constant& efficiency = op.derivative == Derivative::none ? device_.flash_forward_efficiency
+                                                                     : device_.flash_backward_efficiency;
+      return {fused_seconds(op, efficiency), origin_of({&efficiency})};
+    }
+    default:
+      // Each of the op's kernels takes at least the floor.
+      return {std::max(elementwise_seconds(op), op.launches * device_.kernel_floor_s),
+              origin_of({&device_.memory_efficiency})};
+  }
+}
+
+}  // namespace paraplan

@@ -1,0 +1,140 @@
+#include "costmodel/prices/links.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "costmodel/prices/ring_count.h"
+
+namespace paraplan {
+namespace {
+
+// Steps of the inter-node phase. A tree reaches all nodes in log2(nodes) hops up and as many down; all-gather
+// and reduce-scatter go round the ring.
+double network_hops(OpKind kind, double nodes) {
+  if (nodes <= 1) return 0;
+  return kind == OpKind::all_reduce ? 2 * std::ceil(std::log2(nodes)) : nodes - 1;
+}
+
+// Bytes through one node's NICs per byte of buffer: a ring over all ranks crosses each node once in and once
+// out. An all-reduce between two nodes takes the tree, which sends each byte once (nccl issue 209; nccl-tests
+// doc/PERFORMANCE.md for the ring).
+double network_volume(OpKind kind, double ranks, double nodes) {
+  if (kind == OpKind::all_reduce && nodes == 2) return 1;
+  return (kind == OpKind::all_reduce ? 2 : 1) * (ranks - 1) / ranks;
+}
+
+CollectiveSample::Kind sample_kind(OpKind kind) {
+  switch (kind) {
+    case OpKind::all_reduce:
+      return CollectiveSample::Kind::all_reduce;
+    case OpKind::all_gather:
+      return CollectiveSample::Kind::all_gather;
+    default:
+      return CollectiveSample::Kind::reduce_scatter;
+  }
+}
+
+}  // namespace
+
+Links::Links(const NodeLinks& node, const Network& network, int64_t devices_per_node)
+    : node_(node), network_(network), devices_per_node_(devices_per_node), samples_(node.samples) {}
+
+double Links::pair_bytes_per_s(int64_t a, int64_t b) const {
+  switch (node_.topology) {
+    case NodeTopology::switched:
+      return node_.links_per_device * node_.link_bytes_per_s;
+    case NodeTopology::mesh:
+      for (const LinkPair& p : node_.pairs)
+        if ((p.a == a && p.b == b) || (p.a == b && p.b == a)) return p.links * node_.link_bytes_per_s;
+      return node_.host_link_bytes_per_s;
+    case NodeTopology::host:
+      return node_.link_bytes_per_s;
+    case NodeTopology::none:
+      break;
+  }
+  return node_.link_bytes_per_s;
+}
+
+double Links::mesh_bytes_per_s(const GroupPlacement& group) const {
+  const auto key = std::pair(group.ranks_per_node, group.stride);
+  if (const auto found = mesh_rates_.find(key); found != mesh_rates_.end()) return found->second;
+  double slowest = std::numeric_limits<double>::infinity();
+  const int64_t span = group.ranks_per_node * group.stride;
+  for (int64_t base = 0; base < devices_per_node_; base += span) {
+    for (int64_t offset = 0; offset < group.stride; ++offset) {
+      if (base + offset + (group.ranks_per_node - 1) * group.stride >= devices_per_node_) break;
+      std::vector<int> members;
+      for (int64_t i = 0; i < group.ranks_per_node; ++i)
+        members.push_back(static_cast<int>(base + offset + i * group.stride));
+      const int rings = ring_count(node_.pairs, members);
+      slowest = std::min(slowest, rings > 0 ? rings * node_.link_bytes_per_s : node_.host_link_bytes_per_s);
+    }
+  }
+  return mesh_rates_[key] = slowest;
+}
+
+double Links::ring_bytes_per_s(const GroupPlacement& group) const {
+  const double rate =
+      node_.topology == NodeTopology::mesh ? mesh_bytes_per_s(group) : pair_bytes_per_s(0, group.stride);
+  return rate * node_.collective_efficiency;
+}
+
+std::optional<Price> Links::sampled(OpKind kind, double bytes, const GroupPlacement& group) const {
+  if (group.nodes > 1 || group.ranks <= 1) return std::nullopt;
+  return samples_.price(sample_kind(kind), group.ranks, bytes);
+}
+
+double Links::modelled_start_s(const GroupPlacement& group) const {
+  const double inside = group.ranks_per_node > 1 ? node_.latency_s.value : 0;
+  const double between = group.nodes > 1 ? network_.latency_s.value : 0;
+  return inside + between;
+}
+
+double Links::start_s(OpKind kind, const GroupPlacement& group) const {
+  const std::optional<Price> nothing = sampled(kind, 0, group);
+  return nothing ? nothing->seconds : modelled_start_s(group);
+}
+
+PriceOrigin Links::modelled_origin(const GroupPlacement& group) const {
+  const PriceOrigin inside = origin_of({&node_.link_bytes_per_s, &node_.collective_efficiency});
+  return group.nodes > 1 ? std::max(inside, origin_of({&network_.collective_efficiency})) : inside;
+}
+
+PriceOrigin Links::origin(const GroupPlacement& group) const {
+  return sampled(OpKind::all_reduce, 0, group) ? PriceOrigin::interpolated : modelled_origin(group);
+}
+
+Price Links::collective(OpKind kind, double bytes, const GroupPlacement& group) const {
+  if (const std::optional<Price> price = sampled(kind, bytes, group)) return *price;
+  return {modelled_s(kind, bytes, group), modelled_origin(group)};
+}
+
+double Links::modelled_s(OpKind kind, double bytes, const GroupPlacement& group) const {
+  if (group.ranks <= 1) return 0;
+  const auto local = static_cast<double>(group.ranks_per_node), nodes = static_cast<double>(group.nodes);
+  double seconds = modelled_start_s(group), inside = 0, between = 0;
+  if (group.ranks_per_node > 1) {
+    seconds += ring_steps(sample_kind(kind), local) * node_.hop_s;
+    inside = ring_volume(sample_kind(kind), local) * bytes / ring_bytes_per_s(group);
+  }
+  if (group.nodes > 1) {
+    const double rate = network_.nics_per_node * network_.nic_bytes_per_s * network_.collective_efficiency;
+    seconds += network_hops(kind, nodes) * network_.hop_s;
+    between = network_volume(kind, static_cast<double>(group.ranks), nodes) * bytes *
+              static_cast<double>(group.groups_per_node) / rate;
+  }
+  return seconds + std::max(inside, between);
+}
+
+double Links::send_s(double bytes, int64_t from, int64_t to, int64_t senders_per_node) const {
+  if (from / devices_per_node_ == to / devices_per_node_) {
+    const int64_t ranks = std::max<int64_t>(2, senders_per_node);
+    if (const auto price = samples_.price(CollectiveSample::Kind::send, ranks, bytes)) return price->seconds;
+    return node_.latency_s + bytes / pair_bytes_per_s(from % devices_per_node_, to % devices_per_node_);
+  }
+  const double rate = network_.nics_per_node * network_.nic_bytes_per_s * network_.point_to_point_efficiency;
+  return network_.latency_s + network_.hop_s + bytes * static_cast<double>(senders_per_node) / rate;
+}
+
+}  // namespace paraplan

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "costmodel/model/layout.h"
+#include "costmodel/profile/calibration_record.h"
+#include "costmodel/profile/constant.h"
+
+namespace paraplan {
+
+enum class GradientReduction {
+  after,       // one reduction when the last backward pass is over
+  overlapped,  // by buckets, during the last backward pass, where `reduction_overlap_group` allows
+};
+
+enum class StageBalance {
+  layers,      // same number of layers per stage (Megatron-LM)
+  parameters,  // same number of parameters per stage (DeepSpeed PipelineModule)
+  work,        // the runtime spreads the work evenly, ends included
+};
+
+// Which elementwise work runs in one kernel.
+struct Fusion {
+  bool softmax = true;    // scale + mask + softmax
+  bool gelu = true;       // one kernel, saves its input; false: written out, every intermediate is saved
+  bool bias_gelu = true;  // bias added in the same kernel
+  bool dropout = true;    // one kernel with a mask of bytes; false: the mask has the type of the tensor (CPU)
+  bool bias_dropout_add = true;
+  bool norm = true;                // LayerNorm or RMSNorm in one kernel each way
+  bool attention_dropout = false;  // dropout inside the softmax kernel (LiBai's fused multi-head attention)
+  bool flash_attention = false;
+  bool gated_activation = true;  // SwiGLU in one kernel
+  bool rotary = true;
+  bool cross_entropy = false;          // no fp32 copy of the logits
+  bool gradient_accumulation = false;  // weight gradients accumulate inside the GEMM
+  bool in_place_gradients = false;     // every kernel adds its weight gradient to the buffer itself
+};
+
+// Host time to issue work. The device waits when this is longer than the kernels it issues.
+struct HostCost {
+  // 0 on a device with asynchronous launch: the hardware's kernel_launch_s. Read them through launch_times()
+  // in scenario.h.
+  Constant launch_s;             // per kernel in the forward pass
+  Constant backward_launch_s;    // per kernel in the backward pass
+  Constant collective_launch_s;  // per collective
+  Constant recompute_s;          // per checkpointed region (random-state save and restore, graph building)
+  Constant gather_s;             // per ZeRO-3 gather of one weight tensor (hooks, partition bookkeeping)
+  Constant micro_batch_s;        // per micro-batch (data loading, loss, schedule)
+  Constant step_s;               // per step (logging, loss scale, timers)
+  Constant masked_token_s;       // data loader, per token of a masked-language-model sample, beside the step
+};
+
+// Bytes of model state per parameter in training with 16-bit weights; read them through state_sizes() in
+// scenario.h, which knows the scenario's precision.
+struct StateBytes {
+  bool sharded_optimizer =
+      false;          // optimizer states over the data group at any ZeRO stage (DeepSpeed BF16_Optimizer)
+  Constant gradient;  // per parameter, held through the step
+  Constant moments;   // of the optimizer
+  Constant master_weight;
+  Constant gradient_copy;  // more at the optimizer step: an fp32 copy of the gradients, less what it replaces
+  Constant update_temporary;  // of the optimizer's arithmetic, where it is not fused
+  Constant reduced_gradient;  // per parameter on the wire in the gradient reduction
+};
+
+struct OptimizerCost {
+  Constant bytes_per_parameter;   // memory traffic of the whole update: unscale, norm, clip, Adam, copies
+  Constant launches_per_tensor;   // kernels per weight tensor (fused multi-tensor optimizers: about 0)
+  Constant sub_group_parameters;  // that ZeRO-3 updates at once, of a rank's; 0: all
+};
+
+struct Communication {
+  GradientReduction gradient_reduction = GradientReduction::after;
+  bool reduction_overlaps_model_parallel = true;  // false: overlap only when tensor = pipeline = 1
+  bool blocking_pipeline_sends = true;
+  bool keeps_sent_activations =
+      false;  // a stage holds its output until the backward pass (DeepSpeed pipe buffers)
+  bool scatter_gather_sends = true;  // pipeline messages split over the tensor group across nodes
+  bool gradient_collectives_beside_gemm =
+      false;                      // tensor-parallel ones of the backward pass, each behind one GEMM
+  bool reduces_by_block = false;  // ZeRO 2 and 3 hold the whole gradients of one block, and reduce them,
+                                  // tied weights included, when its backward pass ends
+  bool checkpoints_over_tensor =
+      false;                // saved layer inputs split over the tensor group, gathered for recompute
+  Constant bucket_bytes;    // of the gradient reduction; 0: one bucket
+  Constant tensor_overlap;  // fraction of tensor-parallel collectives hidden behind GEMMs
+  Constant gather_overlap;  // fraction of ZeRO-3 gathers hidden behind compute
+};
+
+struct FrameworkMemory {
+  bool replays_lifetimes =
+      false;                    // working tensors live exactly from first write to last use, as in the op
+                                // list; false: the largest working set of a layer as published ones have it
+  Constant fixed_bytes;         // allocated once, whatever the layout (workspaces)
+  Constant logits_copies;       // fp32 copies of the logits alive at the loss
+  Constant most_logits_copies;  // of the trainers that the profile stands for, in the most wasteful one; 0:
+                                // as logits_copies. Such a loss must fit, too, or a layout is tight
+  Constant reserve_factor;      // allocator's reserved over allocated bytes (>= 1)
+  Constant context_bytes;       // outside the allocator: device context, libraries; 0: the hardware's
+  Constant communicator_bytes;  // outside the allocator: per communicator of more than one rank
+  Constant zero3_live_parameters;  // parameters a ZeRO-3 rank keeps gathered at most
+};
+
+// What a training framework does with the hardware.
+struct SoftwareProfile {
+  std::string name;
+  std::string description;
+  Fusion fusion;
+  HostCost host;
+  StateBytes state;
+  OptimizerCost optimizer;
+  Communication communication;
+  FrameworkMemory memory;
+  StageBalance stage_balance = StageBalance::layers;
+  std::optional<CalibrationRecord> calibration = {};
+  std::vector<std::string> warnings = {};  // of its file
+};
+
+// Whether a rank holds only its share of the optimizer states.
+bool shards_optimizer(const SoftwareProfile& software, const Layout& layout);
+
+// Whether gradients are reduced inside the backward passes: ZeRO-3, and ZeRO-2 where the software reduces by
+// block.
+bool reduces_in_passes(const SoftwareProfile& software, const Layout& layout);
+
+const char* to_string(GradientReduction);
+const char* to_string(StageBalance);
+
+}  // namespace paraplan

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <vector>
+
+#include "costmodel/model/layout.h"
+
+namespace paraplan {
+
+// Where the ranks of a communicator sit. All groups of one kind have the same shape.
+struct GroupPlacement {
+  int64_t ranks = 1;
+  int64_t ranks_per_node = 1;
+  int64_t nodes = 1;
+  int64_t stride = 1;           // between neighbouring ranks inside a node, in device numbers
+  int64_t groups_per_node = 1;  // that cross a node's NICs at the same time
+  auto operator<=>(const GroupPlacement&) const = default;
+};
+
+// Product of the sizes of the axes placed before `axis`: distance in ranks between neighbours along it.
+int64_t axis_stride(const Layout& layout, Axis axis);
+
+// Placement of the group over `axes` (adjacent or not), on nodes of `devices_per_node`.
+GroupPlacement place_group(const Layout& layout, const std::vector<Axis>& axes, int64_t devices_per_node);
+
+}  // namespace paraplan

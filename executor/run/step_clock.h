@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "costmodel/time/op_time.h"
+#include "costmodel/time/timeline.h"
+#include "executor/walk/program.h"
+
+namespace paraplan {
+
+double now_s();  // monotonic, common to all ranks of one machine
+
+// Times one rank, step by step: every op of the op list, collectives of the model state, messages, and the
+// passes of the schedule.
+class StepClock {
+ public:
+  explicit StepClock(int64_t stage) : stage_(stage) {}
+
+  void begin_step();
+  void end_step();
+  // Forgets the steps so far (warm-up), but keeps their number.
+  void forget();
+
+  // Work between passes. `what` without seconds and calls; the same key always comes with the same rest.
+  void add(const OpTime& what, double seconds, int64_t calls = 1);
+  // The same for work inside a pass.
+  void add_in_pass(const OpTime& what, double seconds, int64_t calls);
+  void add_op(BlockKind block, Walk walk, size_t index, const Op& op, double seconds);
+  void add_pass(const char* name, double start_s, double end_s, int64_t micro_batch, int64_t chunk);
+  // A message that was waited for: the part before it was on its way is a bubble.
+  void add_receive(double waited_s, double transfer_s);
+
+  // Of the steps since forget(): medians per op, and the breakdown of the rank's step.
+  std::vector<OpTime> median_ops() const;
+  Breakdown median_breakdown() const;
+  // The last step, times from its start.
+  Timeline last_timeline() const;
+
+ private:
+  struct Slot {
+    OpTime what;
+    double seconds = 0;  // of the running step
+    int64_t calls = 0;
+    std::vector<double> steps;
+  };
+  Slot& slot(const OpTime& what);
+
+  int64_t stage_;
+  double start_s_ = 0;
+  double in_ops_s_ = 0, in_passes_s_ = 0;  // of the running step
+  Breakdown running_;
+  std::vector<Breakdown> breakdowns_;
+  std::map<std::string, size_t> places_;
+  std::vector<Slot> slots_;
+  // Fast way to the slots of ops: by block kind, walk, index.
+  std::array<std::array<std::vector<int>, 3>, kBlockKinds> op_slots_;
+  std::vector<TimelineEvent> events_;
+};
+
+}  // namespace paraplan
