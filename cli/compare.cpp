@@ -91,7 +91,9 @@ int run_compare(const CompareOptions& options) {
   CostModel model(scenario);
   const Prediction prediction = predict_plan(model, plan, options.plan);
   warn(options, plan, prediction, run);
-  const Comparison comparison = compare(prediction, model.op_times(plan.layout), run, scenario.hardware);
+  const std::vector<std::vector<OpTime>> ops = model.op_times(plan.layout);
+  refuse_unknown_ops(ops, run, options.run);
+  const Comparison comparison = compare(prediction, ops, run, scenario.hardware);
   std::vector<FileSet> files;
   if (update) files.push_back(profile_files(update->profile, options.update));
   outputs.deliver(files, options.json ? comparison_json(comparison, run)

@@ -169,6 +169,7 @@ SoftwareProfile executor_software() {
   SoftwareProfile software;
   Fusion& f = software.fusion;
   f.cross_entropy = f.gradient_accumulation = f.in_place_gradients = true;
+  software.communication.reduces_by_block = true;
   return software;
 }
 

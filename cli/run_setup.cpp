@@ -130,7 +130,9 @@ std::vector<std::string> unmeasured_ops(const TrainingJob& job) {
   for (const std::vector<OpTime>& stage : CostModel(job.scenario).op_times(job.layout)) {
     for (const OpTime& op : stage) {
       const std::optional<OpKind> kind = from_string<OpKind>(op.kind);
-      if (op.block == "step" || !kind || is_collective(*kind) || op.origin == PriceOrigin::measured) continue;
+      if (op.key.block == BlockName::step || !kind || is_collective(*kind) ||
+          op.origin == PriceOrigin::measured)
+        continue;
       if (std::ranges::find(names, op.name) == names.end()) names.push_back(op.name);
     }
   }

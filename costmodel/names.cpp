@@ -67,6 +67,19 @@ constexpr EnumName<Derivative> kDerivativeNames[] = {
     {Derivative::weight, "weight"},
 };
 
+constexpr EnumName<BlockName> kBlockNames[] = {
+    {BlockName::embedding, "embedding"},
+    {BlockName::layer, "layer"},
+    {BlockName::head, "head"},
+    {BlockName::step, "step"},
+};
+
+constexpr EnumName<Walk> kWalkNames[] = {
+    {Walk::forward, "forward"}, {Walk::recompute, "recompute"}, {Walk::backward, "backward"},
+    {Walk::restore, "restore"}, {Walk::gather, "gather"},       {Walk::reduce, "reduce"},
+    {Walk::update, "update"},   {Walk::wait, "wait"},
+};
+
 constexpr EnumName<CollectiveSample::Kind> kCollectiveNames[] = {
     {CollectiveSample::Kind::all_reduce, "all_reduce"},
     {CollectiveSample::Kind::all_gather, "all_gather"},
@@ -195,6 +208,16 @@ std::span<const EnumName<Derivative>> enum_names() {
 }
 
 template <>
+std::span<const EnumName<BlockName>> enum_names() {
+  return kBlockNames;
+}
+
+template <>
+std::span<const EnumName<Walk>> enum_names() {
+  return kWalkNames;
+}
+
+template <>
 std::span<const EnumName<CollectiveSample::Kind>> enum_names() {
   return kCollectiveNames;
 }
@@ -263,6 +286,14 @@ const char* to_string(OpKind value) {
 }
 
 const char* to_string(Derivative value) {
+  return name_of(value);
+}
+
+const char* to_string(BlockName value) {
+  return name_of(value);
+}
+
+const char* to_string(Walk value) {
   return name_of(value);
 }
 

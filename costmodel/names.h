@@ -10,6 +10,7 @@
 #include "costmodel/model/model_spec.h"
 #include "costmodel/model/scenario.h"
 #include "costmodel/ops/op.h"
+#include "costmodel/ops/op_key.h"
 #include "costmodel/prediction.h"
 #include "costmodel/profile/hardware_profile.h"
 #include "costmodel/profile/software_profile.h"
@@ -35,6 +36,10 @@ template <>
 std::span<const EnumName<OpKind>> enum_names();
 template <>
 std::span<const EnumName<Derivative>> enum_names();
+template <>
+std::span<const EnumName<BlockName>> enum_names();
+template <>
+std::span<const EnumName<Walk>> enum_names();
 template <>
 std::span<const EnumName<CollectiveSample::Kind>> enum_names();
 template <>

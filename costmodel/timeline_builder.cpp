@@ -50,7 +50,7 @@ class MemoryTrack {
 
   double chunk_bytes(const ReplayedStep& done) const {
     const auto part = static_cast<size_t>(done.step.chunk * plan_.times.pipeline + done.stage);
-    return saved_bytes(*plan_.model, plan_.contents[part], prediction_.layout,
+    return saved_bytes(*plan_.model, plan_.split.at(part), prediction_.layout,
                        scenario_.software.communication.checkpoints_over_tensor);
   }
 
@@ -70,43 +70,40 @@ void add_pass(const ReplayedStep& done, Timeline& timeline) {
   timeline.events.push_back({done.stage, Lane::compute, forward ? "forward" : "backward", done.start_s,
                              done.end_s, done.step.micro_batch, done.step.chunk});
   if (done.sent_s > done.end_s)
-    timeline.events.push_back({done.stage, Lane::communication, forward ? "send forward" : "send backward",
+    timeline.events.push_back({done.stage, Lane::messages, forward ? "send forward" : "send backward",
                                done.end_s, done.sent_s, done.step.micro_batch, done.step.chunk});
 }
 
-// Work after the last backward pass, alike on all stages: from the end of the pipeline to the end of the
-// step.
-void add_tail(const Scenario& scenario, const Prediction& prediction, double pipeline_end_s,
-              Timeline& timeline) {
-  const Breakdown& parts = prediction.breakdown;
-  double at = pipeline_end_s;
-  const auto add = [&](Lane lane, const char* name, double seconds) {
-    if (seconds <= 0) return;
-    for (int64_t s = 0; s < prediction.layout.pipeline; ++s)
-      timeline.events.push_back({s, lane, name, at, at + seconds});
-    at += seconds;
-  };
-  const bool inside = reduces_in_passes(scenario.software, prediction.layout);
-  add(Lane::communication, "reduce gradients", inside ? 0 : parts[TimeCategory::data_communication]);
-  add(Lane::compute, "optimizer",
-      parts[TimeCategory::optimizer] + (inside ? 0 : parts[TimeCategory::offload]));
-  add(Lane::compute, "per-step work", prediction.iteration_time_s - at);
-  timeline.end_s = prediction.iteration_time_s;
+// What a stage does behind its last backward pass: the tail's ops, of which the sum over all ranks waits for
+// the last of them, and the host's work of the step at the end.
+void add_tail(const StepTime& time, int64_t stage, Timeline& timeline) {
+  const TailTime& tail = time.tail(stage);
+  double at = time.end_s(stage);
+  for (size_t i = 0; i < tail.ops.size(); ++i) {
+    const Op& op = tail.ops[i].op;
+    if (op.group == CommGroup::all) at = time.sum_s();
+    const double end_s = at + tail.prices[i].seconds;
+    if (end_s > at)
+      timeline.events.push_back(
+          {stage, is_collective(op.kind) ? Lane::communication : Lane::compute, op.name, at, end_s});
+    at = end_s;
+  }
+  if (time.step_s() > at)
+    timeline.events.push_back({stage, Lane::compute, "per-step work", at, time.step_s()});
 }
 
 }  // namespace
 
-Timeline build_timeline(const Scenario& scenario, StepPlanner& planner, PipelineReplay& replay,
-                        const Prediction& prediction) {
-  const StepPlan plan = planner.plan(prediction.layout);
+Timeline build_timeline(const Scenario& scenario, const StepPlan& plan, const StepTime& time,
+                        PipelineReplay& replay, const Prediction& prediction) {
   Timeline timeline;
   MemoryTrack memory(scenario, plan, prediction, timeline);
-  const std::vector<double> ends =
-      replay.replay(plan.times, plan.micro_batches, [&](const ReplayedStep& done) {
-        add_pass(done, timeline);
-        memory.observe(done);
-      });
-  add_tail(scenario, prediction, *std::max_element(ends.begin(), ends.end()), timeline);
+  replay.replay(plan.times, plan.micro_batches, [&](const ReplayedStep& done) {
+    add_pass(done, timeline);
+    memory.observe(done);
+  });
+  for (int64_t s = 0; s < plan.split.pipeline; ++s) add_tail(time, s, timeline);
+  timeline.end_s = time.step_s();
   return timeline;
 }
 

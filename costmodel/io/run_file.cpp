@@ -9,7 +9,7 @@
 namespace paraplan {
 namespace {
 
-constexpr IntegerRange kCount{0, kMaxSize};
+constexpr IntegerRange kCount{0, kMaxSize}, kOpIndex{0, std::numeric_limits<uint16_t>::max()};
 
 std::string head_text(const RunRecord& run) {
   return fmt::format(
@@ -50,8 +50,8 @@ std::string stage_table(const std::vector<OpTime>& ops) {
     text += fmt::format(
         "  {{ block = {}, pass = {}, index = {}, name = {}, kind = {}, category = \"{}\", calls = {}, "
         "seconds = {}, origin = \"{}\" }},\n",
-        quoted(op.block), quoted(op.pass), op.index, quoted(op.name), quoted(op.kind), to_string(op.category),
-        op.calls, float_text(op.seconds), to_string(op.origin));
+        quoted(to_string(op.key.block)), quoted(to_string(op.key.walk)), op.key.index, quoted(op.name),
+        quoted(op.kind), to_string(op.category), op.calls, float_text(op.seconds), to_string(op.origin));
   }
   return text + "]\n";
 }
@@ -106,9 +106,9 @@ std::vector<RankRecord> read_ranks(TomlReader& reader) {
 
 OpTime read_op(TomlReader& reader, const std::string& key) {
   OpTime op;
-  op.block = reader.text(key + "block");
-  op.pass = reader.text(key + "pass");
-  op.index = reader.integer(key + "index", kCount);
+  op.key.block = reader.word<BlockName>(key + "block");
+  op.key.walk = reader.word<Walk>(key + "pass");
+  op.key.index = static_cast<uint16_t>(reader.integer(key + "index", kOpIndex));
   op.name = reader.text(key + "name");
   op.kind = reader.text(key + "kind");
   op.category = reader.word<TimeCategory>(key + "category");

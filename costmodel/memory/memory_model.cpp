@@ -13,7 +13,10 @@ constexpr double kFp32Bytes = 4;
 
 double stage_total(const ModelCost& model, const StageMemoryInput& stage) {
   double parameters = 0;
-  for (const StageContent& c : stage.chunks) parameters += stage_parameters(model, c);
+  for (const Chunk& c : stage.chunks) {
+    for (const Segment& s : c.segments)
+      parameters += static_cast<double>(s.repeats) * model.of(s.block).state.parameters;
+  }
   return parameters;
 }
 
@@ -61,12 +64,14 @@ double update_bytes(const Scenario& scenario, const Layout& layout, double param
 // What the stage holds at its backward peak beside the saved activations.
 void add_transients(const Scenario& scenario, const ModelCost& model, const Layout& layout,
                     const StageMemoryInput& stage, double logits_copies, MemoryUse& use) {
-  const BlockCost& layer = model.layer;
+  const BlockCost& layer = model.of(BlockName::layer);
   double redo = 0, loss_bytes = 0;
-  for (const StageContent& c : stage.chunks) {
-    if (recomputed_layers(layout, c.layers) > 0) redo = layer.saved_bytes;
-    if (layout.recompute == Recompute::selective) redo = layer.attention_core_bytes;
-    if (c.head) {
+  for (const Chunk& c : stage.chunks) {
+    for (const Segment& s : c.segments) {
+      if (s.kept == Kept::input) redo = layer.saved_bytes;
+      if (s.kept == Kept::no_core) redo = layer.attention_core_bytes;
+    }
+    if (c.count(BlockName::head) > 0) {
       const double element = static_cast<double>(bytes_per_element(scenario.precision));
       // A schedule that runs all forward passes first keeps the logits of all micro-batches.
       const double alive =
@@ -88,7 +93,7 @@ MemoryUse estimated_peak(const Scenario& scenario, const ModelCost& model, const
                          const StageMemoryInput& stage, double logits_copies) {
   // In-flight pairs are spread over the chunks; the mean of a full round is what is alive.
   double saved = 0;
-  for (const StageContent& c : stage.chunks)
+  for (const Chunk& c : stage.chunks)
     saved += saved_bytes(model, c, layout, scenario.software.communication.checkpoints_over_tensor);
   MemoryUse use;
   use[activations] = saved / static_cast<double>(stage.chunks.size()) * static_cast<double>(stage.in_flight);
@@ -103,7 +108,7 @@ double message_bytes(const Scenario& scenario, const ModelCost& model, const Lay
   const double messages = scenario.software.communication.keeps_sent_activations
                               ? static_cast<double>(in_flight)
                               : static_cast<double>(2 * layout.virtual_stages);
-  return messages * model.layer.input_bytes;
+  return messages * model.stream_bytes;
 }
 
 // The figure at a level: what is wanted, also where the device has less. Beyond the allocated bytes a caching
@@ -120,24 +125,28 @@ MemoryUse at_level(const Scenario& scenario, MemoryUse use, MemoryLevel level, i
 
 }  // namespace
 
-double saved_bytes(const ModelCost& model, const StageContent& content, const Layout& layout,
+double saved_bytes(const ModelCost& model, const Chunk& chunk, const Layout& layout,
                    bool checkpoints_over_tensor) {
-  const auto redone = static_cast<double>(recomputed_layers(layout, content.layers));
-  const double kept = static_cast<double>(content.layers) - redone;
-  double whole = model.layer.saved_bytes;
-  if (layout.recompute == Recompute::selective) whole -= model.layer.attention_core_bytes;
-  double checkpoint = model.layer.input_bytes;
-  if (checkpoints_over_tensor && !layout.sequence_parallel) checkpoint /= static_cast<double>(layout.tensor);
-  return kept * whole + redone * checkpoint + (content.embedding ? model.embedding.saved_bytes : 0) +
-         (content.head ? model.head.saved_bytes : 0);
+  double sum = 0;
+  for (const Segment& s : chunk.segments) {
+    const BlockCost& block = model.of(s.block);
+    double each = block.saved_bytes;
+    if (s.kept == Kept::no_core) each -= block.attention_core_bytes;
+    if (s.kept == Kept::input) {
+      each = block.input_bytes;
+      if (checkpoints_over_tensor && !layout.sequence_parallel) each /= static_cast<double>(layout.tensor);
+    }
+    sum += static_cast<double>(s.repeats) * each;
+  }
+  return sum;
 }
 
 StageMemory stage_memory(const Scenario& scenario, const ModelCost& model, const Layout& layout,
                          const StageMemoryInput& stage) {
   StageMemory result;
   const double parameters = stage_total(model, stage);
-  const double largest =
-      std::max({model.layer.parameters, model.embedding.parameters, model.head.parameters});
+  double largest = 0;
+  for (const BlockCost& block : model.blocks) largest = std::max(largest, block.state.parameters);
   MemoryUse states;
   add_states(scenario, layout, parameters, largest, states, result.host_bytes);
   states[framework] = scenario.software.memory.fixed_bytes;

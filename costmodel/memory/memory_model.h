@@ -8,7 +8,7 @@ namespace paraplan {
 
 // Everything the memory of one stage depends on.
 struct StageMemoryInput {
-  std::vector<StageContent> chunks;  // virtual stages of this stage, by chunk
+  std::vector<Chunk> chunks;  // virtual stages of this stage, by chunk
   int64_t stage = 0;
   int64_t micro_batches = 1;  // per step
   int64_t in_flight = 1;      // (micro-batch, chunk) pairs alive at the peak
@@ -29,7 +29,7 @@ StageMemory stage_memory(const Scenario& scenario, const ModelCost& model, const
                          const StageMemoryInput& stage);
 
 // Activations that one micro-batch keeps alive on a virtual stage.
-double saved_bytes(const ModelCost& model, const StageContent& content, const Layout& layout,
+double saved_bytes(const ModelCost& model, const Chunk& chunk, const Layout& layout,
                    bool checkpoints_over_tensor);
 
 }  // namespace paraplan

@@ -1,5 +1,7 @@
 #include "costmodel/memory/memory_replay.h"
 
+#include <ranges>
+
 #include "costmodel/step/pipeline_schedule.h"
 
 namespace paraplan {
@@ -18,7 +20,7 @@ class MemoryReplay {
   MemoryUse peak() {
     for (const PipelineStep& step : stage_schedule(layout_.schedule, layout_.pipeline, stage_.stage,
                                                    stage_.micro_batches, layout_.virtual_stages)) {
-      const StageContent& chunk = stage_.chunks[static_cast<size_t>(step.chunk)];
+      const Chunk& chunk = stage_.chunks[static_cast<size_t>(step.chunk)];
       if (step.pass == Pass::forward) {
         forward(chunk);
       } else {
@@ -29,37 +31,25 @@ class MemoryReplay {
   }
 
  private:
-  void forward(const StageContent& chunk) {
+  void forward(const Chunk& chunk) {
     alive_[activations] += chunk_bytes(chunk);
-    if (chunk.embedding) block_forward(model_.embedding, Kept::all);
-    for (Kept kept : layer_kinds(chunk)) block_forward(model_.layer, kept);
-    if (!chunk.head) return;
-    alive_[loss] += logits_;
-    block_forward(model_.head, Kept::all);
+    // Equal blocks need equal memory, so one of each segment is enough.
+    for (const Segment& s : chunk.segments) {
+      if (s.block == BlockName::head) alive_[loss] += logits_;
+      block_forward(model_.of(s.block), s.kept);
+    }
   }
 
-  void backward(const StageContent& chunk) {
-    if (chunk.head) {
-      block_backward(model_.head, Kept::all);
-      alive_[loss] -= logits_;
+  void backward(const Chunk& chunk) {
+    for (const Segment& s : chunk.segments | std::views::reverse) {
+      block_backward(model_.of(s.block), s.kept);
+      if (s.block == BlockName::head) alive_[loss] -= logits_;
     }
-    for (Kept kept : layer_kinds(chunk)) block_backward(model_.layer, kept);
-    if (chunk.embedding) block_backward(model_.embedding, Kept::all);
     alive_[activations] -= chunk_bytes(chunk);
   }
 
-  double chunk_bytes(const StageContent& chunk) const {
+  double chunk_bytes(const Chunk& chunk) const {
     return saved_bytes(model_, chunk, layout_, scenario_.software.communication.checkpoints_over_tensor);
-  }
-
-  // How the layers of a chunk are kept; equal layers need equal memory, so one of each kind is enough.
-  std::vector<Kept> layer_kinds(const StageContent& chunk) const {
-    const int64_t redone = recomputed_layers(layout_, chunk.layers);
-    std::vector<Kept> kinds;
-    if (redone > 0) kinds.push_back(Kept::input);
-    if (redone < chunk.layers)
-      kinds.push_back(layout_.recompute == Recompute::selective ? Kept::no_core : Kept::all);
-    return kinds;
   }
 
   void block_forward(const BlockCost& block, Kept kept) {

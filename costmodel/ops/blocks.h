@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "costmodel/model/model_spec.h"
 #include "costmodel/model/scenario.h"
 #include "costmodel/ops/op.h"
+#include "costmodel/ops/op_key.h"
 #include "costmodel/profile/hardware_profile.h"
 #include "costmodel/profile/software_profile.h"
 
@@ -40,8 +42,11 @@ inline constexpr int64_t kSentenceColumns = 8;
 
 // The blocks of a scenario's model, as a rank of a layout runs them.
 struct ModelBlocks {
-  Block embedding, layer, head;
+  std::array<Block, kModelBlocks> blocks;  // by BlockName
+  const Block& of(BlockName name) const { return blocks[static_cast<size_t>(name)]; }
 };
+// How many blocks of a kind the model has.
+int64_t block_count(const ModelSpec& model, BlockName name);
 BlockShape block_shape(const Scenario& scenario, const Layout& layout);
 ModelBlocks model_blocks(const Scenario& scenario, const Layout& layout);
 

@@ -139,18 +139,6 @@ class Walker {
 
 }  // namespace
 
-const char* to_string(Walk walk) {
-  switch (walk) {
-    case Walk::forward:
-      return "forward";
-    case Walk::recompute:
-      return "recompute";
-    case Walk::backward:
-      return "backward";
-  }
-  return "";
-}
-
 double bytes_of(const Block& block, const Operand& operand) {
   if (operand.kind != Operand::Kind::value && operand.kind != Operand::Kind::gradient) return 0;
   return block.tensors[static_cast<size_t>(operand.index)].bytes();

@@ -4,6 +4,7 @@
 
 #include "costmodel/model/layout.h"
 #include "costmodel/ops/op.h"
+#include "costmodel/ops/op_key.h"
 
 namespace paraplan {
 
@@ -13,15 +14,7 @@ enum class Kept {
   no_core,  // all but those of the attention core: selective recompute
   input,    // the block's input alone: full recompute
 };
-
-// Which walk over a block's ops.
-enum class Walk {
-  forward,
-  recompute,  // forward ops again, in the backward pass: all, or those of the attention core
-  backward,
-};
-
-const char* to_string(Walk);
+inline constexpr int kKepts = 3;
 
 // Tensors and gradients that come to life right before op i, and die right after it. What is kept, and the
 // block's output, are there before the walk; the gradient of the output comes in and dies in the backward
@@ -34,6 +27,7 @@ struct Lifetimes {
   bool operator==(const Lifetimes&) const = default;
 };
 
+// `walk`: forward, recompute or backward.
 Lifetimes lifetimes(const Block& block, Walk walk, Kept kept);
 
 // Tensors that a micro-batch keeps, logits included, as TensorIds.

@@ -2,9 +2,17 @@
 
 namespace paraplan {
 
-double Block::parameters() const {
-  double sum = 0;
-  for (const Weight& w : weights) sum += w.owned ? w.elements : 0;
+StateCount& StateCount::add(const StateCount& other, double times) {
+  parameters += times * other.parameters;
+  weights += times * other.weights;
+  partial_parameters += times * other.partial_parameters;
+  return *this;
+}
+
+StateCount Block::state() const {
+  StateCount sum;
+  for (const Weight& w : weights)
+    if (w.owned) sum.add({w.elements, 1, w.partial_gradient ? w.elements : 0});
   return sum;
 }
 
@@ -41,7 +49,7 @@ TimeCategory time_category(const Op& op) {
       return TimeCategory::attention;
     case OpKind::gradient_norm:
     case OpKind::adam:
-      return TimeCategory::optimizer;
+      return op.on_host ? TimeCategory::offload : TimeCategory::optimizer;
     case OpKind::host_copy:
       return TimeCategory::offload;
     case OpKind::all_reduce:
@@ -53,6 +61,10 @@ TimeCategory time_category(const Op& op) {
         case CommGroup::data:
           return op.kind == OpKind::all_gather ? TimeCategory::parameter_gather
                                                : TimeCategory::data_communication;
+        case CommGroup::ends:
+          return TimeCategory::data_communication;
+        case CommGroup::all:
+          return TimeCategory::other;
         default:
           return TimeCategory::tensor_communication;
       }

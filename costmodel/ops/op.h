@@ -11,7 +11,14 @@
 namespace paraplan {
 
 // Ranks a collective runs over.
-enum class CommGroup { none, tensor, context, data };
+enum class CommGroup {
+  none,
+  tensor,
+  context,
+  data,  // data and context axes: ranks with the same weights
+  ends,  // first and last stage
+  all,
+};
 
 using TensorId = int;  // place in Block::tensors
 using WeightId = int;  // place in Block::weights
@@ -36,7 +43,10 @@ struct Op {
   // gemm: (m, k) x (k, n). attention_*: `batch` products, as in the forward pass. flash_attention: m queries,
   // n keys, heads of width k, `batch` samples times heads; both directions.
   int64_t m = 0, n = 0, k = 0;
+  // adam: `batch` parameters.
   double batch = 1;
+  bool on_host =
+      false;         // adam: on the host's cores; `bytes` are what crosses its link, gradients and weights
   double flop = 0;   // flash_attention: useful FLOPs, causal counted as half
   double bytes = 0;  // memory traffic; payload of a collective (full, unsharded buffer); host_copy: size
   double random_numbers = 0;  // drawn for a dropout mask; flash_attention draws it again backward
@@ -93,6 +103,17 @@ struct Weight {
   bool partial_gradient = false;
 };
 
+// How much model state a rank holds of a block, or of several, before ZeRO.
+struct StateCount {
+  double parameters = 0;
+  double weights = 0;  // tensors
+  double partial_parameters =
+      0;  // whose gradients are summed over the tensor group (Weight::partial_gradient)
+
+  StateCount& add(const StateCount& other, double times = 1);
+  bool operator==(const StateCount&) const = default;
+};
+
 // A block of the model: what one pass over it runs, keeps and owns. Parameter counts, FLOPs, activation
 // bytes, kernel launches and messages all derive from this.
 struct Block {
@@ -108,7 +129,8 @@ struct Block {
   double input_bytes = 0;      // what a checkpoint of the block keeps
   double transient_bytes = 0;  // largest working set beyond `saved` during the backward pass
 
-  double parameters() const;
+  StateCount state() const;  // of the weights that it owns
+  double parameters() const { return state().parameters; }
   double saved_bytes() const;
   double attention_core_bytes() const;
 };

@@ -32,7 +32,7 @@ int64_t axis_stride(const Layout& layout, Axis axis) {
   return stride;
 }
 
-GroupPlacement place_group(const Layout& layout, const std::vector<Axis>& axes, int64_t devices_per_node) {
+GroupPlacement place_group(const Layout& layout, std::initializer_list<Axis> axes, int64_t devices_per_node) {
   GroupPlacement group;
   group.stride = std::numeric_limits<int64_t>::max();
   for (Axis axis : axes) {
@@ -47,6 +47,49 @@ GroupPlacement place_group(const Layout& layout, const std::vector<Axis>& axes, 
   group.nodes = (group.ranks + group.ranks_per_node - 1) / group.ranks_per_node;
   if (group.nodes > 1) group.groups_per_node = std::max<int64_t>(1, devices_per_node / group.ranks_per_node);
   return group;
+}
+
+namespace {
+
+GroupPlacement place_ends(const Layout& layout, int64_t devices_per_node) {
+  if (layout.pipeline == 1) return {};
+  const int64_t stride = axis_stride(layout, Axis::pipeline), distance = (layout.pipeline - 1) * stride;
+  const bool one_node = distance < devices_per_node;
+  return {.ranks = 2,
+          .ranks_per_node = one_node ? 2 : 1,
+          .nodes = one_node ? 1 : 2,
+          .stride = distance,
+          .groups_per_node = std::min(stride, devices_per_node)};
+}
+
+}  // namespace
+
+const GroupPlacement& GroupPlacements::of(CommGroup group) const {
+  switch (group) {
+    case CommGroup::context:
+      return context;
+    case CommGroup::data:
+      return data;
+    case CommGroup::ends:
+      return ends;
+    case CommGroup::all:
+      return all;
+    case CommGroup::tensor:
+    case CommGroup::none:
+      break;
+  }
+  return tensor;
+}
+
+GroupPlacements place_groups(const Layout& layout, int64_t devices_per_node) {
+  const auto place = [&](std::initializer_list<Axis> axes) {
+    return place_group(layout, axes, devices_per_node);
+  };
+  return {.tensor = place({Axis::tensor}),
+          .context = place({Axis::context}),
+          .data = place({Axis::data, Axis::context}),
+          .ends = place_ends(layout, devices_per_node),
+          .all = place({Axis::tensor, Axis::context, Axis::data, Axis::pipeline})};
 }
 
 }  // namespace paraplan

@@ -2,9 +2,10 @@
 
 #include <compare>
 #include <cstdint>
-#include <vector>
+#include <initializer_list>
 
 #include "costmodel/model/layout.h"
+#include "costmodel/ops/op.h"
 
 namespace paraplan {
 
@@ -22,6 +23,18 @@ struct GroupPlacement {
 int64_t axis_stride(const Layout& layout, Axis axis);
 
 // Placement of the group over `axes` (adjacent or not), on nodes of `devices_per_node`.
-GroupPlacement place_group(const Layout& layout, const std::vector<Axis>& axes, int64_t devices_per_node);
+GroupPlacement place_group(const Layout& layout, std::initializer_list<Axis> axes, int64_t devices_per_node);
+
+// The groups of one layout.
+struct GroupPlacements {
+  GroupPlacement tensor, context;
+  GroupPlacement data;  // data and context axes: ranks with the same weights
+  GroupPlacement ends;  // first and last stage, for a tied word embedding
+  GroupPlacement all;
+
+  const GroupPlacement& of(CommGroup group) const;
+  bool operator==(const GroupPlacements&) const = default;
+};
+GroupPlacements place_groups(const Layout& layout, int64_t devices_per_node);
 
 }  // namespace paraplan

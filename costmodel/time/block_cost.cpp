@@ -6,8 +6,8 @@ namespace paraplan {
 namespace {
 
 // What a rank needs beside what is kept, under each choice of what is kept.
-std::array<WorkingSet, 3> working_sets(const Block& block) {
-  std::array<WorkingSet, 3> sets;
+std::array<WorkingSet, kKepts> working_sets(const Block& block) {
+  std::array<WorkingSet, kKepts> sets;
   for (Kept kept : {Kept::all, Kept::no_core, Kept::input}) {
     WorkingSet& set = sets[static_cast<size_t>(kept)];
     set.forward = lifetimes(block, Walk::forward, kept).peak_bytes;
@@ -26,17 +26,6 @@ Op passes_around(const Op& collective, int64_t ranks) {
   const double part = collective.bytes / static_cast<double>(ranks);
   const double bytes = collective.kind == OpKind::all_gather ? 2 * part : collective.bytes + 3 * part;
   return {.kind = OpKind::add, .name = collective.name, .derivative = Derivative::data, .bytes = bytes};
-}
-
-const GroupPlacement& placement_of(const GroupPlacements& groups, CommGroup group) {
-  switch (group) {
-    case CommGroup::context:
-      return groups.context;
-    case CommGroup::data:
-      return groups.data;
-    default:
-      return groups.tensor;
-  }
 }
 
 }  // namespace
@@ -59,12 +48,12 @@ PassCost BlockPricer::queue(double host_s, const Price& device, TimeCategory cat
 
 double BlockPricer::collective_seconds(const Op& op, const GroupPlacements& groups, double gemm_s) const {
   const Communication& rules = scenario_.software.communication;
-  double seconds = links_.collective_s(op.kind, op.bytes, placement_of(groups, op.group));
+  double seconds = links_.collective_s(op.kind, op.bytes, groups.of(op.group));
   if (op.group == CommGroup::tensor) seconds *= 1 - rules.tensor_overlap;
   if (op.group == CommGroup::data) seconds *= 1 - rules.gather_overlap;
   if (op.beside_gemm && rules.gradient_collectives_beside_gemm) {
     // What is hidden slows the GEMM it hides behind; handing over between the streams cannot be hidden.
-    const double start_s = links_.start_s(op.kind, placement_of(groups, op.group));
+    const double start_s = links_.start_s(op.kind, groups.of(op.group));
     const double hidden = std::clamp(seconds - start_s, 0.0, gemm_s);
     seconds -= hidden / scenario_.hardware.device.overlap_slowdown;
   }
@@ -73,7 +62,7 @@ double BlockPricer::collective_seconds(const Op& op, const GroupPlacements& grou
 
 Price BlockPricer::op_price(const Op& op, const GroupPlacements& groups, double gemm_s) const {
   if (is_collective(op.kind)) {
-    const GroupPlacement& placement = placement_of(groups, op.group);
+    const GroupPlacement& placement = groups.of(op.group);
     const bool by_block = op.group == CommGroup::data && scenario_.software.communication.reduces_by_block;
     const double around = by_block ? kernels_.price(passes_around(op, placement.ranks)).seconds : 0;
     return {around + collective_seconds(op, groups, gemm_s),
@@ -87,101 +76,63 @@ Price BlockPricer::op_price(const Op& op, const GroupPlacements& groups, double 
   return kernels_.price(op);
 }
 
-PassCost BlockPricer::price(const Op& op, const GroupPlacements& groups, double launch_s,
-                            double gemm_s) const {
+// Until the op is issued. Collectives of the model state are issued by hooks of their own.
+double BlockPricer::host_seconds(const Op& op) const {
   const HostCost& host = scenario_.software.host;
-  double host_s = op.launches * launch_s;
+  if (op.kind == OpKind::host_copy) return launch_.forward_s;
   if (is_collective(op.kind)) {
     const double each = op.group == CommGroup::data ? host.gather_s : host.collective_launch_s;
-    host_s = op.launches * each * scenario_.hardware.host.launch_scale;
+    return op.launches * each * scenario_.hardware.host.launch_scale;
   }
-  if (op.kind == OpKind::host_copy) host_s = launch_.forward_s;
-  return queue(host_s, op_price(op, groups, gemm_s), time_category(op));
+  return op.launches * (op.derivative == Derivative::none ? launch_.forward_s : launch_.backward_s);
 }
 
-PassCost BlockPricer::sum(const std::vector<Op>& ops, const GroupPlacements& groups, double launch_s,
-                          bool core_only) const {
-  PassCost total;
+void BlockPricer::price_ops(const std::vector<Op>& ops, const GroupPlacements& groups, bool core_only,
+                            const std::function<void(size_t, const Price&)>& visit) const {
   double last_gemm_s = 0;
-  for (const Op& op : ops) {
-    if (core_only && !op.attention_core) continue;
-    const PassCost cost = price(op, groups, launch_s, last_gemm_s);
-    if (op.kind == OpKind::gemm) last_gemm_s = cost.queue.device;
-    total = total + cost;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    if (core_only && !ops[i].attention_core) continue;
+    const Price price = op_price(ops[i], groups, last_gemm_s);
+    if (ops[i].kind == OpKind::gemm) last_gemm_s = price.seconds;
+    visit(i, price);
   }
-  return total;
 }
 
-std::vector<Op> BlockPricer::gathers(const Block& block) const {
-  const auto element = static_cast<double>(bytes_per_element(scenario_.precision));
-  std::vector<Op> ops;
-  for (const Weight& weight : block.weights)
-    ops.push_back({.kind = OpKind::all_gather,
-                   .name = weight.name,
-                   .bytes = weight.elements * element,
-                   .group = CommGroup::data});
-  return ops;
-}
-
-// A tied weight is reduced where it lives, unless every block reduces what it has made.
-std::vector<Op> BlockPricer::reductions(const Block& block) const {
-  std::vector<Op> ops;
-  for (const Weight& weight : block.weights) {
-    if (!weight.owned && !scenario_.software.communication.reduces_by_block) continue;
-    ops.push_back({.kind = OpKind::reduce_scatter,
-                   .name = weight.name,
-                   .bytes = weight.elements * state_sizes(scenario_).reduced_gradient,
-                   .group = CommGroup::data});
-  }
-  return ops;
-}
-
-PassCost BlockPricer::gather(const Block& block, const GroupPlacements& groups, const Layout& layout) const {
+PassCost BlockPricer::sum(const std::vector<Op>& ops, const GroupPlacements& groups, bool core_only) const {
   PassCost total;
-  for (const Op& op : gathers(block)) {
-    if (layout.offload == Offload::optimizer_and_parameters) {
-      Op copy{.kind = OpKind::host_copy, .name = op.name};
-      copy.bytes = op.bytes / static_cast<double>(groups.data.ranks);
-      total = total + price(copy, groups, 0, 0);
-    }
-    total = total + price(op, groups, 0, 0);
-  }
+  price_ops(ops, groups, core_only, [&](size_t i, const Price& price) {
+    total = total + queue(host_seconds(ops[i]), price, time_category(ops[i]));
+  });
   return total;
 }
 
-PassCost BlockPricer::reduce(const Block& block, const GroupPlacements& groups) const {
-  PassCost total;
-  for (const Op& op : reductions(block)) total = total + price(op, groups, 0, 0);
-  return total;
-}
-
-BlockCost BlockPricer::price(const Block& block, const GroupPlacements& groups, const Layout& layout) const {
+BlockCost BlockPricer::price(const Block& block, const ShardedState& state,
+                             const GroupPlacements& groups) const {
   BlockCost cost;
-  cost.forward = sum(block.forward, groups, launch_.forward_s, false);
-  cost.backward = sum(block.backward, groups, launch_.backward_s, false);
-  cost.attention_core = sum(block.forward, groups, launch_.forward_s, true);
-  if (layout.zero_stage == 3) cost.gather = gather(block, groups, layout);
-  if (reduces_in_passes(scenario_.software, layout)) cost.reduce = reduce(block, groups);
-  cost.parameters = block.parameters();
-  cost.weights = static_cast<double>(std::ranges::count(block.weights, true, &Weight::owned));
+  cost.reads_weights_forward = reads_weights(block.forward);
+  cost.reads_weights_backward = reads_weights(block.backward);
+  const PassCost forward = sum(block.forward, groups), gather = sum(state.gather, groups);
+  cost.forward = cost.reads_weights_forward ? gather + forward : forward;
+  PassCost backward = sum(block.backward, groups) + sum(state.reduce, groups);
+  if (cost.reads_weights_backward) backward = gather + backward;
+  // What a recomputed region costs beside its ops: the host saves and restores random states, builds the
+  // graph anew.
+  const double region_s = scenario_.software.host.recompute_s * scenario_.hardware.host.launch_scale;
+  const PassCost begin = queue(region_s, {}, TimeCategory::recompute);
+  cost.backward[static_cast<size_t>(Kept::all)] = backward;
+  cost.backward[static_cast<size_t>(Kept::no_core)] =
+      begin + sum(block.forward, groups, true).as(TimeCategory::recompute) + backward;
+  cost.backward[static_cast<size_t>(Kept::input)] = begin +
+                                                    sum(state.restore, groups).as(TimeCategory::recompute) +
+                                                    gather + forward.as(TimeCategory::recompute) + backward;
+  cost.state = block.state();
   cost.saved_bytes = block.saved_bytes();
   cost.attention_core_bytes = block.attention_core_bytes();
   cost.input_bytes = block.input_bytes;
   cost.transient_bytes = block.transient_bytes;
   if (scenario_.software.memory.replays_lifetimes) cost.working = working_sets(block);
-  cost.reads_weights_forward = reads_weights(block.forward);
-  cost.reads_weights_backward = reads_weights(block.backward);
-  for (const Weight& w : block.weights) {
-    cost.all_parameters += w.elements;
-    if (w.partial_gradient && w.owned) cost.partial_parameters += w.elements;
-  }
+  for (const Weight& w : block.weights) cost.all_parameters += w.elements;
   return cost;
-}
-
-PassCost BlockPricer::checkpoint(const GroupPlacements& groups, double split_input_bytes) const {
-  const Price gather = links_.collective(OpKind::all_gather, split_input_bytes, groups.tensor);
-  return queue(scenario_.software.host.recompute_s * scenario_.hardware.host.launch_scale,
-               {split_input_bytes > 0 ? gather.seconds : 0, gather.origin}, TimeCategory::recompute);
 }
 
 }  // namespace paraplan

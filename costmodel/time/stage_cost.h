@@ -1,15 +1,20 @@
 #pragma once
 
-#include "costmodel/step/stage_plan.h"
+#include <array>
+
+#include "costmodel/step/split.h"
 #include "costmodel/time/block_cost.h"
 
 namespace paraplan {
 
-// Price of the three blocks a model is made of, in one layout.
+// Price of the blocks a model is made of, in one layout.
 struct ModelCost {
-  BlockCost layer, embedding, head;
-  PassCost layer_checkpoint, core_checkpoint;  // of recomputing a layer, an attention core, beside the ops
+  std::array<BlockCost, kModelBlocks> blocks;  // by BlockName
+  double stream_bytes = 0;                     // of what goes from block to block, of one micro-batch
   double logits_elements = 0;
+
+  const BlockCost& of(BlockName name) const { return blocks[static_cast<size_t>(name)]; }
+  std::array<StateCount, kModelBlocks> states() const;  // by BlockName
 };
 
 // Time of one micro-batch on one virtual stage.
@@ -17,15 +22,7 @@ struct StagePasses {
   PassCost forward, backward;
 };
 
-// Layers of a (virtual) stage whose forward pass is redone from their input.
-int64_t recomputed_layers(const Layout& layout, int64_t stage_layers);
-
-// Forward and backward pass of one micro-batch over `content`: layers and ends, recompute, ZeRO-3 gathers.
-StagePasses stage_passes(const ModelCost& model, const StageContent& content, const Layout& layout);
-
-// Parameters of one rank of the stage before ZeRO sharding, and number of weight tensors.
-double stage_parameters(const ModelCost& model, const StageContent& content);
-double stage_weights(const ModelCost& model, const StageContent& content);
-double stage_partial_parameters(const ModelCost& model, const StageContent& content);
+// Forward and backward pass of one micro-batch over `chunk`, with recompute, gathers and reductions.
+StagePasses stage_passes(const ModelCost& model, const Chunk& chunk);
 
 }  // namespace paraplan

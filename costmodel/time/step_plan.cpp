@@ -6,12 +6,6 @@
 namespace paraplan {
 namespace {
 
-GroupPlacements place_groups(const Layout& layout, int64_t devices_per_node) {
-  return {place_group(layout, {Axis::tensor}, devices_per_node),
-          place_group(layout, {Axis::context}, devices_per_node),
-          place_group(layout, {Axis::data, Axis::context}, devices_per_node)};
-}
-
 // Seconds of a pass. Blocking sends make the host wait for the device, so each pass starts with an empty
 // queue; otherwise the host runs ahead and the slower of the two sets the pace.
 double pass_seconds(const PassCost& pass, bool starts_idle) {
@@ -25,13 +19,6 @@ void spread_evenly(std::vector<double>& seconds) {
 }
 
 }  // namespace
-
-std::vector<size_t> StepPlan::parts_of(int64_t stage) const {
-  std::vector<size_t> parts;
-  for (auto i = static_cast<size_t>(stage); i < contents.size(); i += static_cast<size_t>(times.pipeline))
-    parts.push_back(i);
-  return parts;
-}
 
 StepPlanner::StepPlanner(const Scenario& scenario) : scenario_(scenario), pricer_(scenario) {}
 
@@ -51,26 +38,13 @@ const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacem
   if (found != costs_.end()) return found->second;
   const ModelBlocks blocks = model_blocks(scenario_, layout);
   ModelCost cost;
-  cost.layer = pricer_.price(blocks.layer, groups, layout);
-  cost.embedding = pricer_.price(blocks.embedding, groups, layout);
-  cost.head = pricer_.price(blocks.head, groups, layout);
-  const bool split = scenario_.software.communication.checkpoints_over_tensor && !layout.sequence_parallel;
-  cost.layer_checkpoint = pricer_.checkpoint(groups, split ? cost.layer.input_bytes : 0);
-  cost.core_checkpoint = pricer_.checkpoint(groups, 0);
+  for (size_t i = 0; i < cost.blocks.size(); ++i) {
+    const Block& block = blocks.blocks[i];
+    cost.blocks[i] = pricer_.price(block, sharded_state(scenario_, layout, block), groups);
+  }
+  cost.stream_bytes = cost.of(BlockName::layer).input_bytes;
   cost.logits_elements = logits_elements(scenario_.model, block_shape(scenario_, layout));
   return costs_.emplace(key, std::move(cost)).first->second;
-}
-
-std::vector<StagePasses> StepPlanner::passes(const StepPlan& plan, const Layout& layout) const {
-  std::vector<StagePasses> result;
-  for (size_t i = 0; i < plan.contents.size(); ++i) {
-    if (i > 0 && plan.contents[i] == plan.contents[i - 1]) {
-      result.push_back(result.back());
-    } else {
-      result.push_back(stage_passes(*plan.model, plan.contents[i], layout));
-    }
-  }
-  return result;
 }
 
 // Time of the message of one micro-batch between neighbouring stages, over the slowest pair of ranks. Split
@@ -80,7 +54,7 @@ double StepPlanner::message_s(const StepPlan& plan, const Layout& layout, int64_
                               int64_t to_stage) const {
   const Links& links = pricer_.links();
   const int64_t stride = axis_stride(layout, Axis::pipeline), local = scenario_.cluster.devices_per_node;
-  double bytes = plan.model->layer.input_bytes, gather = 0;
+  double bytes = plan.model->stream_bytes, gather = 0;
   if (scenario_.software.communication.scatter_gather_sends && layout.tensor > 1 &&
       !layout.sequence_parallel) {
     gather = links.collective_s(OpKind::all_gather, bytes, plan.groups.tensor);
@@ -101,14 +75,15 @@ PipelineTimes StepPlanner::times(const StepPlan& plan, const Layout& layout) con
   const double scale = scenario_.hardware.host.launch_scale;
   if (layout.pipeline == 1) {
     // Nothing waits between micro-batches: the host may run ahead over the whole step.
-    const PassCost& f = plan.passes[0].forward;
+    const auto& [f, b] = plan.passes[0];
     const auto count = static_cast<double>(plan.micro_batches);
-    const double step = (f + plan.passes[0].backward).repeated(count).queue.latency / count;
-    const double device = f.queue.device / (f.queue.device + plan.passes[0].backward.queue.device);
+    const double step = (f + b).repeated(count).queue.latency / count;
+    const double device = f.queue.device / (f.queue.device + b.queue.device);
     t.forward_s = {step * device + software.host.micro_batch_s * scale};
     t.backward_s = {step * (1 - device)};
   } else {
-    for (const StagePasses& p : plan.passes) {
+    for (size_t i = 0; i < plan.split.virtual_stages(); ++i) {
+      const StagePasses& p = plan.passes_of(i);
       t.forward_s.push_back(pass_seconds(p.forward, t.blocking_sends) + software.host.micro_batch_s * scale);
       t.backward_s.push_back(pass_seconds(p.backward, t.blocking_sends));
     }
@@ -117,7 +92,7 @@ PipelineTimes StepPlanner::times(const StepPlan& plan, const Layout& layout) con
     spread_evenly(t.forward_s);
     spread_evenly(t.backward_s);
   }
-  const auto parts = static_cast<int64_t>(plan.passes.size());
+  const auto parts = static_cast<int64_t>(plan.split.virtual_stages());
   for (int64_t i = 0; i < parts; ++i) {
     const int64_t stage = i % layout.pipeline;
     t.send_forward_s.push_back(i + 1 < parts ? message_s(plan, layout, stage, (stage + 1) % layout.pipeline)
@@ -132,8 +107,8 @@ StepPlan StepPlanner::plan(const Layout& layout) {
   StepPlan plan;
   plan.groups = place_groups(layout, scenario_.cluster.devices_per_node);
   plan.model = &model_cost(layout, plan.groups);
-  plan.contents = split_model(scenario_.model, layout, scenario_.software.stage_balance);
-  plan.passes = passes(plan, layout);
+  plan.split = split_model(scenario_.model, layout, scenario_.software.stage_balance);
+  for (const Chunk& chunk : plan.split.chunks) plan.passes.push_back(stage_passes(*plan.model, chunk));
   plan.micro_batches = scenario_.global_batch / (layout.micro_batch * layout.data);
   plan.times = times(plan, layout);
   return plan;

@@ -16,14 +16,15 @@ namespace paraplan {
 // long its messages take.
 struct StepPlan {
   GroupPlacements groups;
-  const ModelCost* model = nullptr;    // owned by the planner
-  std::vector<StageContent> contents;  // by virtual stage
-  std::vector<StagePasses> passes;     // by virtual stage
+  const ModelCost* model = nullptr;  // owned by the planner
+  ModelSplit split;
+  std::vector<StagePasses> passes;  // by chunk
   PipelineTimes times;
   int64_t micro_batches = 1;
 
-  // The virtual stages on a pipeline stage.
-  std::vector<size_t> parts_of(int64_t stage) const;
+  const StagePasses& passes_of(size_t virtual_stage) const {
+    return passes[static_cast<size_t>(split.chunk_of[virtual_stage])];
+  }
 };
 
 // Compiles layouts of one scenario to step plans; remembers the price of blocks by what they depend on.
@@ -42,7 +43,6 @@ class StepPlanner {
   using CostKey = std::tuple<int64_t, bool, bool, GroupPlacement, GroupPlacement, GroupPlacement, int,
                              std::optional<Offload>>;
   const ModelCost& model_cost(const Layout& layout, const GroupPlacements& groups);
-  std::vector<StagePasses> passes(const StepPlan& plan, const Layout& layout) const;
   PipelineTimes times(const StepPlan& plan, const Layout& layout) const;
   double message_s(const StepPlan& plan, const Layout& layout, int64_t from_stage, int64_t to_stage) const;
 

@@ -6,7 +6,11 @@
 
 namespace paraplan {
 
-enum class Lane { compute, communication };
+enum class Lane {
+  compute,
+  communication,  // collectives of the step's end
+  messages,       // between pipeline stages
+};
 
 // One bar of a timeline: a step of the schedule on one pipeline stage.
 struct TimelineEvent {

@@ -36,15 +36,15 @@ std::pair<std::string, double> place_of(const Op& op, const ShapeJob& job) {
 
 class Collector {
  public:
-  void add(const std::shared_ptr<const ShapeJob>& job, BlockKind kind, const Block& block, double count) {
+  void add(const std::shared_ptr<const ShapeJob>& job, BlockName name, const Block& block, double count) {
     for (const auto* list : {&block.forward, &block.backward})
-      for (const Op& op : *list) add(job, kind, op, count);
+      for (const Op& op : *list) add(job, name, op, count);
   }
 
   std::vector<NeededOp> ops;
 
  private:
-  void add(const std::shared_ptr<const ShapeJob>& job, BlockKind kind, const Op& op, double count) {
+  void add(const std::shared_ptr<const ShapeJob>& job, BlockName name, const Op& op, double count) {
     if (is_collective(op.kind) || (op.kind == OpKind::accumulate && op.bytes == 0)) return;
     const OpSample key = sample_of(op, job->scenario.precision, 1);
     const auto [place, is_new] = places_.try_emplace(key_of(key), ops.size());
@@ -54,7 +54,7 @@ class Collector {
       return;
     }
     auto [line, size] = place_of(op, *job);
-    ops.push_back({job, kind, op, key, count, std::move(line), size});
+    ops.push_back({job, name, op, key, count, std::move(line), size});
   }
 
   std::map<OpSampleKey, size_t> places_;
@@ -79,9 +79,11 @@ std::vector<NeededOp> needed_ops(const std::vector<ShapeJob>& jobs) {
   for (const ShapeJob& job : jobs) {
     const auto shared = std::make_shared<const ShapeJob>(measurable(job));
     const ModelBlocks blocks = model_blocks(shared->scenario, shared->layout);
-    collector.add(shared, BlockKind::embedding, blocks.embedding, 1);
-    collector.add(shared, BlockKind::layer, blocks.layer, static_cast<double>(shared->scenario.model.layers));
-    collector.add(shared, BlockKind::head, blocks.head, 1);
+    for (int i = 0; i < kModelBlocks; ++i) {
+      const auto name = static_cast<BlockName>(i);
+      collector.add(shared, name, blocks.of(name),
+                    static_cast<double>(block_count(shared->scenario.model, name)));
+    }
   }
   return std::move(collector.ops);
 }
@@ -119,16 +121,7 @@ std::vector<ShapeJob> general_device_jobs(const SoftwareProfile& software) {
 }
 
 Block block_of(const NeededOp& needed) {
-  ModelBlocks blocks = model_blocks(needed.job->scenario, needed.job->layout);
-  switch (needed.block) {
-    case BlockKind::embedding:
-      return std::move(blocks.embedding);
-    case BlockKind::head:
-      return std::move(blocks.head);
-    case BlockKind::layer:
-      break;
-  }
-  return std::move(blocks.layer);
+  return model_blocks(needed.job->scenario, needed.job->layout).of(needed.block);
 }
 
 }  // namespace paraplan

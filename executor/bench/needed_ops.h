@@ -12,7 +12,7 @@ namespace paraplan {
 // An op of a job's blocks, as a device can be made to run it.
 struct NeededOp {
   std::shared_ptr<const ShapeJob> job;  // its software has only kernels that exist: see measurable
-  BlockKind block = BlockKind::layer;
+  BlockName block = BlockName::layer;
   Op op;
   OpSample key;      // without a time; ranks = 1
   double calls = 1;  // of this op for one micro-batch of the whole model

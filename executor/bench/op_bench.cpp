@@ -37,12 +37,12 @@ class BlockBench {
         launcher_({program_.model(), program_.shape(), program_.global_batch(), 1}, {}, nullptr, *backend_),
         all_(group_of_all(world)),
         ranks_(world.size()) {
-    add({BlockKind::embedding, 0});
-    const BlockProgram& layer = program_.of({BlockKind::layer, 1});
+    add({BlockName::embedding, Kept::all, 0});
+    const BlockProgram& layer = program_.of({BlockName::layer, Kept::all, 1});
     const double bytes = 8 * layer.block.parameters() + layer.block.saved_bytes();
     const auto copies = std::clamp<int64_t>(std::llround(kCacheBytes / bytes), 1, program_.model().layers);
-    for (int64_t i = 0; i < copies; ++i) add({BlockKind::layer, 1 + i});
-    add({BlockKind::head, 1 + program_.model().layers});
+    for (int64_t i = 0; i < copies; ++i) add({BlockName::layer, Kept::all, 1 + i});
+    add({BlockName::head, Kept::all, 1 + program_.model().layers});
   }
 
   void run(double budget_s) {

@@ -26,8 +26,8 @@ std::set<OpSampleKey> keys_of(const std::vector<OpSample>& samples) {
 std::vector<Op> ops_of(const ShapeJob& job) {
   const ModelBlocks blocks = model_blocks(job.scenario, job.layout);
   std::vector<Op> ops;
-  for (const Block* block : {&blocks.embedding, &blocks.layer, &blocks.head})
-    for (const auto* list : {&block->forward, &block->backward})
+  for (const Block& block : blocks.blocks)
+    for (const auto* list : {&block.forward, &block.backward})
       for (const Op& op : *list)
         if (!is_collective(op.kind)) ops.push_back(op);
   return ops;
@@ -79,9 +79,12 @@ double largest_parameters(const std::vector<ShapeJob>& jobs) {
   double largest = 0;
   for (const ShapeJob& job : jobs) {
     const ModelBlocks blocks = model_blocks(job.scenario, job.layout);
-    largest =
-        std::max(largest, blocks.embedding.parameters() + blocks.head.parameters() +
-                              static_cast<double>(job.scenario.model.layers) * blocks.layer.parameters());
+    double parameters = 0;
+    for (int i = 0; i < kModelBlocks; ++i) {
+      const auto name = static_cast<BlockName>(i);
+      parameters += static_cast<double>(block_count(job.scenario.model, name)) * blocks.of(name).parameters();
+    }
+    largest = std::max(largest, parameters);
   }
   return largest;
 }

@@ -25,9 +25,8 @@ std::vector<std::string> cells_of(const std::string& line) {
 }
 
 OpTime op_from(const std::vector<std::string>& c) {
-  return {.block = c.at(1),
-          .pass = c.at(2),
-          .index = std::stoll(c.at(3)),
+  return {.key = {from_string<BlockName>(c.at(1)).value(), from_string<Walk>(c.at(2)).value(),
+                  static_cast<uint16_t>(std::stoul(c.at(3)))},
           .name = c.at(4),
           .kind = c.at(5),
           .category = from_string<TimeCategory>(c.at(6)).value(),
@@ -37,7 +36,7 @@ OpTime op_from(const std::vector<std::string>& c) {
 
 TimelineEvent event_from(const std::vector<std::string>& c) {
   return {.stage = std::stoll(c.at(1)),
-          .lane = c.at(2) == "0" ? Lane::compute : Lane::communication,
+          .lane = static_cast<Lane>(std::stoi(c.at(2))),
           .name = c.at(3),
           .start_s = std::stod(c.at(4)),
           .end_s = std::stod(c.at(5)),
@@ -53,11 +52,12 @@ std::string to_text(const RankReport& report) {
       fmt::format("{} {} {} {} {}\n", r.rank, r.stage, r.host_bytes, r.reserved_bytes, r.resident_bytes);
   text += numbers(r.breakdown.values) + numbers(r.memory.values);
   for (const OpTime& op : report.ops)
-    text += fmt::format("op\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", op.block, op.pass, op.index, op.name, op.kind,
-                        to_string(op.category), op.calls, op.seconds);
+    text +=
+        fmt::format("op\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", to_string(op.key.block), to_string(op.key.walk),
+                    op.key.index, op.name, op.kind, to_string(op.category), op.calls, op.seconds);
   for (const TimelineEvent& e : report.timeline.events)
-    text += fmt::format("event\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", e.stage, e.lane == Lane::compute ? 0 : 1,
-                        e.name, e.start_s, e.end_s, e.micro_batch, e.chunk);
+    text += fmt::format("event\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", e.stage, static_cast<int>(e.lane), e.name,
+                        e.start_s, e.end_s, e.micro_batch, e.chunk);
   return text;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "costmodel/time/op_times.h"
 #include "executor/bench/measurement.h"
 
 namespace paraplan {
@@ -43,46 +44,41 @@ void StepClock::forget() {
   for (Slot& s : slots_) s.steps.clear();
 }
 
-StepClock::Slot& StepClock::slot(const OpTime& what) {
-  const auto [found, is_new] = places_.try_emplace(what.key(), slots_.size());
-  if (is_new) {
-    slots_.push_back({});
-    slots_.back().what = what;
-    slots_.back().steps.assign(breakdowns_.size(), 0);  // not called in the steps before
-  }
-  return slots_[found->second];
+StepClock::Slot* StepClock::find(const OpKey& key) {
+  std::vector<int>& places = places_[{key.block, key.walk}];
+  if (places.size() <= key.index) places.resize(size_t{key.index} + 1, -1);
+  return places[key.index] < 0 ? nullptr : &slots_[static_cast<size_t>(places[key.index])];
 }
 
-void StepClock::add(const OpTime& what, double seconds, int64_t calls) {
-  Slot& s = slot(what);
-  s.seconds += seconds;
-  s.calls += calls;
-  running_[what.category] += seconds;
+StepClock::Slot& StepClock::add_slot(const OpTime& what) {
+  places_[{what.key.block, what.key.walk}][what.key.index] = static_cast<int>(slots_.size());
+  slots_.emplace_back();
+  slots_.back().what = what;
+  slots_.back().steps.assign(breakdowns_.size(), 0);  // not called in the steps before
+  return slots_.back();
 }
 
-void StepClock::add_in_pass(const OpTime& what, double seconds, int64_t calls) {
-  add(what, seconds, calls);
-  in_ops_s_ += seconds;
+void StepClock::book(Slot& slot, double seconds, int64_t calls) {
+  slot.seconds += seconds;
+  slot.calls += calls;
+  running_[slot.what.category] += seconds;
 }
 
-void StepClock::add_op(BlockKind block, Walk walk, size_t index, const Op& op, double seconds) {
-  std::vector<int>& places = op_slots_[static_cast<size_t>(block)][static_cast<size_t>(walk)];
-  if (places.size() <= index) places.resize(index + 1, -1);
-  const TimeCategory category = walk == Walk::recompute ? TimeCategory::recompute : time_category(op);
-  if (places[index] < 0) {
-    const OpTime what{.block = to_string(block),
-                      .pass = to_string(walk),
-                      .index = static_cast<int64_t>(index),
-                      .name = op.name,
-                      .kind = to_string(op.kind),
-                      .category = category};
-    places[index] = static_cast<int>(&slot(what) - slots_.data());
-  }
-  Slot& s = slots_[static_cast<size_t>(places[index])];
-  s.seconds += seconds;
-  ++s.calls;
-  in_ops_s_ += seconds;
-  running_[category] += seconds;
+void StepClock::add(const OpKey& key, const Op& op, double seconds, int64_t calls) {
+  Slot* slot = find(key);
+  if (slot == nullptr)
+    slot = &add_slot(
+        {.key = key, .name = op.name, .kind = to_string(op.kind), .category = category_of(key, op)});
+  book(*slot, seconds, calls);
+  if (key.walk != Walk::update) in_ops_s_ += seconds;
+}
+
+void StepClock::add_wait(Wait wait, double seconds) {
+  const OpKey key{BlockName::step, Walk::wait, static_cast<uint16_t>(wait)};
+  Slot* slot = find(key);
+  if (slot == nullptr)
+    slot = &add_slot({.key = key, .name = to_string(wait), .kind = "wait", .category = category_of(wait)});
+  book(*slot, seconds, 1);
 }
 
 void StepClock::add_pass(const char* name, double start_s, double end_s, int64_t micro_batch, int64_t chunk) {
@@ -91,14 +87,8 @@ void StepClock::add_pass(const char* name, double start_s, double end_s, int64_t
 }
 
 void StepClock::add_receive(double waited_s, double transfer_s) {
-  add({.block = "step", .pass = "update", .name = "wait", .kind = "bubble", .category = TimeCategory::bubble},
-      waited_s);
-  add({.block = "step",
-       .pass = "update",
-       .name = "receive",
-       .kind = "receive",
-       .category = TimeCategory::pipeline_communication},
-      transfer_s);
+  add_wait(Wait::bubble, waited_s);
+  add_wait(Wait::receive, transfer_s);
 }
 
 std::vector<OpTime> StepClock::median_ops() const {

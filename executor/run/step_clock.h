@@ -2,12 +2,13 @@
 
 #include <cstdint>
 #include <map>
-#include <string>
+#include <utility>
 #include <vector>
 
+#include "costmodel/ops/op.h"
 #include "costmodel/time/op_time.h"
+#include "costmodel/time/step_time.h"
 #include "costmodel/time/timeline.h"
-#include "executor/walk/program.h"
 
 namespace paraplan {
 
@@ -24,11 +25,8 @@ class StepClock {
   // Forgets the steps so far (warm-up), but keeps their number.
   void forget();
 
-  // Work between passes. `what` without seconds and calls; the same key always comes with the same rest.
-  void add(const OpTime& what, double seconds, int64_t calls = 1);
-  // The same for work inside a pass.
-  void add_in_pass(const OpTime& what, double seconds, int64_t calls);
-  void add_op(BlockKind block, Walk walk, size_t index, const Op& op, double seconds);
+  // An op of a walk: of a pass, or of the tail. `calls` 0: a part of the work that is done ahead.
+  void add(const OpKey& key, const Op& op, double seconds, int64_t calls = 1);
   void add_pass(const char* name, double start_s, double end_s, int64_t micro_batch, int64_t chunk);
   // A message that was waited for: the part before it was on its way is a bubble.
   void add_receive(double waited_s, double transfer_s);
@@ -46,17 +44,19 @@ class StepClock {
     int64_t calls = 0;
     std::vector<double> steps;
   };
-  Slot& slot(const OpTime& what);
+  Slot* find(const OpKey& key);
+  Slot& add_slot(const OpTime& what);
+  void book(Slot& slot, double seconds, int64_t calls);
+  void add_wait(Wait wait, double seconds);
 
   int64_t stage_;
   double start_s_ = 0;
   double in_ops_s_ = 0, in_passes_s_ = 0;  // of the running step
   Breakdown running_;
   std::vector<Breakdown> breakdowns_;
-  std::map<std::string, size_t> places_;
   std::vector<Slot> slots_;
-  // Fast way to the slots of ops: by block kind, walk, index.
-  std::array<std::array<std::vector<int>, 3>, kBlockKinds> op_slots_;
+  std::map<std::pair<BlockName, Walk>, std::vector<int>>
+      places_;  // in slots_, by index of the op; -1: none yet
   std::vector<TimelineEvent> events_;
 };
 

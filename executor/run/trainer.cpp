@@ -53,50 +53,52 @@ class RankTrainer {
     const double start = now_s();
     clock_.begin_step();
     const double loss = stage_.run_passes(step);
-    finish_gradients();
-    if (hooks_.before_update) hooks_.before_update(step, world_.rank(), stage_.parameters());
-    combine(step, loss, record);
-    update(step, record.gradient_norm);
+    run_tail(step, loss, record);
     clock_.end_step();
     record.seconds = largest(now_s() - start);
     return record;
   }
 
-  template <class Work>
-  void timed(const char* name, const char* kind, TimeCategory category, const Work& work) {
-    const double start = now_s();
-    work();
-    clock_.add({.block = "step", .pass = "update", .name = name, .kind = kind, .category = category},
-               now_s() - start);
-  }
-
-  void finish_gradients() {
-    Parameters& parameters = stage_.parameters();
-    if (parameters.has_partial_gradients())
-      timed("partial gradients", "all_reduce", TimeCategory::tensor_communication,
-            [&] { parameters.sum_partial_gradients(); });
-    if (groups_.ends)
-      timed("tied embedding", "all_reduce", TimeCategory::data_communication,
-            [&] { parameters.sum_tied_embedding(); });
-    if (groups_.data && job_.layout.zero_stage < 2)
-      timed("gradients", job_.layout.zero_stage == 1 ? "reduce_scatter" : "all_reduce",
-            TimeCategory::data_communication, [&] { parameters.reduce(); });
-  }
-
-  // Loss and norm of the whole batch; stops the training where they are not finite, naming the first rank.
-  void combine(int64_t step, double loss, StepRecord& record) {
+  // The program's tail, op by op. Without a sum over all ranks, loss and norm are this one's.
+  void run_tail(int64_t step, double loss, StepRecord& record) {
+    const std::vector<TailOp>& tail = program_.tail(me_.pipeline);
     double sums[2] = {loss, 0};
-    timed("gradient norm", "gradient_norm", TimeCategory::optimizer,
-          [&] { sums[1] = stage_.parameters().square_sum(); });
-    // The highest of (size - rank) among the ranks in trouble is that of the first.
+    for (size_t i = 0; i < tail.size(); ++i) {
+      const Op& op = tail[i].op;
+      if (op.kind == OpKind::gradient_norm && hooks_.before_update)
+        hooks_.before_update(step, world_.rank(), stage_.parameters());
+      if (op.kind == OpKind::adam) finish_sums(step, sums, record);
+      const double start = now_s();
+      run_tail_op(op, step, record.gradient_norm, sums);
+      clock_.add({BlockName::step, Walk::update, static_cast<uint16_t>(i)}, op, now_s() - start);
+    }
+  }
+
+  void run_tail_op(const Op& op, int64_t step, double norm, double (&sums)[2]) {
+    if (op.kind == OpKind::gradient_norm) {
+      sums[1] = stage_.parameters().square_sum();
+    } else if (op.kind == OpKind::adam) {
+      update(step, norm);
+    } else if (op.group == CommGroup::all) {
+      combine(sums);
+    } else {
+      stage_.parameters().run(op);
+    }
+  }
+
+  // Loss and norm of the whole batch; who is in trouble: the highest of (size - rank) is that of the first
+  // rank.
+  void combine(double (&sums)[2]) {
     const bool finite = std::isfinite(sums[0]) && std::isfinite(sums[1]);
-    double trouble = finite ? 0 : world_.size() - world_.rank();
-    timed("loss and norm", "all_reduce", TimeCategory::other, [&] {
-      if (!groups_.all) return;
-      groups_.all->all_reduce(sums, 2, ElementType::fp64, Reduction::sum);
-      groups_.all->all_reduce(&trouble, 1, ElementType::fp64, Reduction::maximum);
-    });
-    if (trouble > 0) stop_for_trouble(step, static_cast<int>(world_.size() - trouble), sums[0]);
+    trouble_ = finite ? 0 : world_.size() - world_.rank();
+    groups_.all->all_reduce(sums, 2, ElementType::fp64, Reduction::sum);
+    groups_.all->all_reduce(&trouble_, 1, ElementType::fp64, Reduction::maximum);
+  }
+
+  // Stops the training where loss or gradients are not finite, naming the first rank.
+  void finish_sums(int64_t step, const double (&sums)[2], StepRecord& record) {
+    if (!groups_.all && !(std::isfinite(sums[0]) && std::isfinite(sums[1]))) trouble_ = 1;
+    if (trouble_ > 0) stop_for_trouble(step, static_cast<int>(world_.size() - trouble_), sums[0]);
     record.loss = sums[0];
     record.gradient_norm = std::sqrt(sums[1]);
   }
@@ -114,13 +116,7 @@ class RankTrainer {
     adam.weight_decay = o.weight_decay;
     adam.gradient_scale = std::min(1.0, o.clip_norm / (norm + 1e-6));
     adam.step = step + 1;
-    const bool offloaded = job_.layout.offload != Offload::none;
-    timed("adam", "adam", offloaded ? TimeCategory::offload : TimeCategory::optimizer,
-          [&] { stage_.parameters().update(adam); });
-    const int zero = job_.layout.zero_stage;
-    if (groups_.data && (zero == 1 || zero == 2))
-      timed("parameters", "all_gather", TimeCategory::data_communication,
-            [&] { stage_.parameters().gather(); });
+    stage_.parameters().update(adam);
   }
 
   double largest(double value) {
@@ -171,6 +167,7 @@ class RankTrainer {
   std::unique_ptr<Backend> backend_;
   MemoryPool device_, host_;
   StepClock clock_;
+  double trouble_ = 0;
   std::optional<LoadWatch> watch_;  // of the measured steps
   double told_s_ = now_s(), telling_s_ = 0;
   Stage stage_;

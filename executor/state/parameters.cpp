@@ -1,7 +1,6 @@
 #include "executor/state/parameters.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "executor/state/element.h"
 
@@ -41,7 +40,7 @@ void Parameters::place_weights(const Program& program, const std::vector<std::ve
     for (const BlockPlace& block : part) {
       std::vector<WeightSlot> slots;
       for (const Weight& weight : program.of(block).block.weights) {
-        const bool projection = block.kind == BlockKind::head && weight.shard == WeightShard::rows;
+        const bool projection = block.name == BlockName::head && weight.shard == WeightShard::rows;
         const int64_t id = projection && tied
                                ? kWordEmbedding
                                : block.index * kWeightsPerBlock + static_cast<int64_t>(slots.size());
@@ -53,6 +52,7 @@ void Parameters::place_weights(const Program& program, const std::vector<std::ve
         if (slot.owned) elements_ += slot.elements();
         slots.push_back(slot);
       }
+      sharded_.push_back(&program.of(block).sharded);
       slots_.push_back(std::move(slots));
     }
   }
@@ -95,13 +95,15 @@ void Parameters::fill_initial_values() {
       if (!slot.owned) continue;
       const bool sharded = zero_stage_ == 3;
       const Part part = sharded ? slot.part : Part{0, slot.elements()};
-      void* target = at(weights_, sharded ? slot.shard_offset : slot.offset);
+      const auto values = static_cast<size_t>(part.count);
+      std::vector<char> host(values * static_cast<size_t>(size_of(type_)));
       const int64_t columns = slot.place.weight.columns;
       for (int64_t i = 0; i < part.count; ++i) {
         const int64_t element = part.first + i;
         const int64_t index = slot.place.global_index(element / columns, element % columns);
-        set_element(type_, target, i, initial_value(slot.place.weight, slot.place.id, index));
+        set_element(type_, host.data(), i, initial_value(slot.place.weight, slot.place.id, index));
       }
+      backend_.upload(host.data(), host.size(), at(weights_, sharded ? slot.shard_offset : slot.offset));
     }
   }
 }
@@ -131,40 +133,53 @@ void Parameters::make_pieces() {
   }
 }
 
+// Each rank's part is copied to its place: with the copy from the host where the weights lie there, else with
+// the collective.
+void Parameters::copy_own_part(const WeightSlot& slot, const Matrix& weight) {
+  void* place = static_cast<char*>(weight.data) + slot.part.first * size_of(type_);
+  backend_.copy(flat(at(weights_, slot.shard_offset), slot.part.count), flat(place, slot.part.count));
+}
+
+void Parameters::gather_weights(size_t block, const BlockState& state, const Timed& timed) {
+  const std::vector<Op>& ops = sharded_[block]->gather;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    const auto id = static_cast<size_t>(ops[i].writes[0].index);
+    const WeightSlot& slot = slots_[block][id];
+    const Matrix& weight = state.weights[id];
+    timed(Walk::gather, i, ops[i], 1, [&] {
+      const bool copies = ops[i].kind == OpKind::host_copy;
+      if (copies || !host_weights_) copy_own_part(slot, weight);
+      if (!copies && groups_.data) groups_.data->all_gather(weight.data, slot.elements(), type_);
+    });
+  }
+}
+
 BlockState Parameters::begin(size_t block, Walk walk, bool needs_weights, const Timed& timed) {
   BlockState state;
   const auto& slots = slots_[block];
   int64_t total = 0;
   for (const WeightSlot& slot : slots) total += slot.elements();
   const auto bytes = static_cast<size_t>(total * size_of(type_));
-  const bool backward = walk == Walk::backward;
-  const bool gathers = zero_stage_ == 3 && needs_weights;
+  const bool backward = walk == Walk::backward, gathers = zero_stage_ == 3 && needs_weights;
+  const bool whole_gradients = by_weight() && backward;
   if (gathers) state.gathered = pool_.allocate(bytes, MemoryCategory::communication_buffers);
-  if (by_weight() && backward) {
-    state.full_gradients = pool_.allocate(bytes, MemoryCategory::communication_buffers);
-  }
+  if (whole_gradients) state.full_gradients = pool_.allocate(bytes, MemoryCategory::communication_buffers);
   int64_t offset = 0;
   for (const WeightSlot& slot : slots) {
     const Weight& w = slot.place.weight;
     const auto matrix = [&](void* data) { return Matrix{data, w.rows, w.columns, w.columns}; };
-    const auto id = static_cast<WeightId>(&slot - slots.data());
-    if (gathers) {
-      void* full = at(state.gathered, offset);
-      timed("gather", id, 1, [&] {
-        std::memcpy(at(state.gathered, offset + slot.part.first), at(weights_, slot.shard_offset),
-                    static_cast<size_t>(slot.part.count * size_of(type_)));
-        if (groups_.data) groups_.data->all_gather(full, slot.elements(), type_);
-      });
-      state.weights.push_back(matrix(full));
-    } else if (zero_stage_ < 3) {
-      state.weights.push_back(matrix(at(weights_, slot.offset)));
-    }
-    if (by_weight() && backward)
-      timed("reduce", id, 0, [&] { backend_.fill(0, matrix(at(state.full_gradients, offset))); });
+    if (gathers) state.weights.push_back(matrix(at(state.gathered, offset)));
+    if (zero_stage_ < 3) state.weights.push_back(matrix(at(weights_, slot.offset)));
     if (backward)
       state.gradients.push_back(
-          matrix(by_weight() ? at(state.full_gradients, offset) : at(gradients_, slot.offset)));
+          matrix(whole_gradients ? at(state.full_gradients, offset) : at(gradients_, slot.offset)));
     offset += slot.elements();
+  }
+  if (gathers) gather_weights(block, state, timed);
+  const std::vector<Op>& reductions = sharded_[block]->reduce;
+  for (size_t i = 0; whole_gradients && i < reductions.size(); ++i) {
+    const auto id = static_cast<size_t>(reductions[i].reads[0].index);
+    timed(Walk::reduce, i, reductions[i], 0, [&] { backend_.fill(0, state.gradients[id]); });
   }
   return state;
 }
@@ -172,11 +187,12 @@ BlockState Parameters::begin(size_t block, Walk walk, bool needs_weights, const 
 // The sum so far joins this rank's part before the reduction, so that it needs no buffer of its own.
 void Parameters::end(size_t block, Walk walk, BlockState state, const Timed& timed) {
   if (!by_weight() || walk != Walk::backward) return;
-  const auto& slots = slots_[block];
-  for (size_t i = 0; i < slots.size(); ++i) {
-    const WeightSlot& slot = slots[i];
-    timed("reduce", static_cast<WeightId>(i), 1, [&] {
-      char* full = static_cast<char*>(state.gradients[i].data);
+  const std::vector<Op>& ops = sharded_[block]->reduce;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    const auto id = static_cast<size_t>(ops[i].reads[0].index);
+    const WeightSlot& slot = slots_[block][id];
+    timed(Walk::reduce, i, ops[i], 1, [&] {
+      char* full = static_cast<char*>(state.gradients[id].data);
       void* shard = at(gradients_, slot.shard_offset);
       const Matrix own = flat(full + slot.part.first * size_of(type_), slot.part.count);
       backend_.add(own, flat(shard, slot.part.count), own);

@@ -43,9 +43,9 @@ struct BlockState {
 // its backward pass ends, and stage 3 gathers a block's weights for each pass.
 class Parameters {
  public:
-  // Called around the work of every collective with what it is, so that it can be timed. `calls` 0: a part of
-  // the work that is done ahead.
-  using Timed = std::function<void(const char* pass, WeightId weight, int64_t calls,
+  // Called around the work of every op of the sharded state, so that it can be timed. `index`: its place in
+  // the list of the walk. `calls` 0: a part of the work that is done ahead.
+  using Timed = std::function<void(Walk walk, size_t index, const Op& op, int64_t calls,
                                    const std::function<void()>& work)>;
 
   // `parts`: the virtual stages on this rank. Keeps references.
@@ -56,18 +56,15 @@ class Parameters {
   BlockState begin(size_t block, Walk walk, bool needs_weights, const Timed& timed);
   void end(size_t block, Walk walk, BlockState state, const Timed& timed);
 
-  // What follows the last backward pass, in this order.
-  void sum_partial_gradients();  // of weights that ranks of the tensor group used on parts of the tokens
-  void sum_tied_embedding();     // between first and last stage
-  void reduce();                 // over the data group; ZeRO 0 and 1
+  // Runs an op of the tail on the gradients or weights: their sums over a group, and the gather of updated
+  // weights.
+  void run(const Op& collective);
   // Sum of squares of the gradients that this rank answers for: summed over all ranks, each counts once.
   double square_sum();
   void update(const AdamStep& step);  // and zeroes the gradients
-  void gather();                      // updated weights; ZeRO 1 and 2
 
-  bool has_partial_gradients() const;
   int64_t elements() const { return elements_; }  // before sharding
-  // After reduce() and before update(): visits every gradient element that this rank answers for.
+  // After the reduction and before update(): visits every gradient element that this rank answers for.
   void visit_gradients(const std::function<void(int64_t weight, int64_t index, double value)>& visit);
   const std::vector<std::vector<WeightSlot>>& slots() const { return slots_; }
 
@@ -79,6 +76,12 @@ class Parameters {
   void fill_initial_values();
   void make_pieces();
   bool answers_for(const WeightSlot& slot) const;
+  void gather_weights(size_t block, const BlockState& state, const Timed& timed);
+  void copy_own_part(const WeightSlot& slot, const Matrix& weight);
+  void sum_partial_gradients();
+  void sum_tied_embedding();
+  void reduce();
+  void gather();
   bool by_weight() const { return zero_stage_ >= 2; }
   void* at(const Buffer& buffer, int64_t element) const;
   Matrix flat(void* data, int64_t elements) const { return {data, 1, elements, elements}; }
@@ -90,6 +93,7 @@ class Parameters {
   MemoryPool& pool_;
   ElementType type_;
   int64_t tensor_rank_;
+  std::vector<const ShardedState*> sharded_;    // by block
   std::vector<std::vector<WeightSlot>> slots_;  // by block, by WeightId
   int64_t elements_ = 0, shard_elements_ = 0;
   Part own_;  // ZeRO 1: of the flat parameters

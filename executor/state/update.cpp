@@ -1,15 +1,23 @@
 // What Parameters does after the last backward pass of a step.
-#include <cstring>
+#include <stdexcept>
+#include <string>
 
 #include "executor/state/element.h"
 #include "executor/state/parameters.h"
 
 namespace paraplan {
 
-bool Parameters::has_partial_gradients() const {
-  for (const UpdatePiece& piece : pieces_)
-    if (piece.slot->place.weight.partial_gradient) return groups_.tensor != nullptr;
-  return false;
+void Parameters::run(const Op& collective) {
+  switch (collective.group) {
+    case CommGroup::tensor:
+      return sum_partial_gradients();
+    case CommGroup::ends:
+      return sum_tied_embedding();
+    case CommGroup::data:
+      return collective.kind == OpKind::all_gather ? gather() : reduce();
+    default:
+      throw std::logic_error(std::string("no op of the model state: ") + collective.name);
+  }
 }
 
 // One message: the pieces are packed side by side. Where the optimizer is sharded flat, gradients are still
@@ -58,7 +66,7 @@ void Parameters::sum_tied_embedding() {
 }
 
 void Parameters::reduce() {
-  if (!groups_.data || by_weight()) return;
+  if (!groups_.data) return;
   if (zero_stage_ == 0) {
     groups_.data->all_reduce(gradients_.data(), elements_, type_, Reduction::sum);
   } else {
@@ -95,7 +103,7 @@ void Parameters::update(const AdamStep& step) {
 }
 
 void Parameters::gather() {
-  if (!groups_.data || zero_stage_ == 0 || zero_stage_ == 3) return;
+  if (!groups_.data) return;
   if (zero_stage_ == 1) {
     groups_.data->all_gather(weights_.data(), elements_, type_);
     return;
@@ -110,10 +118,12 @@ void Parameters::visit_gradients(
   for (const UpdatePiece& piece : pieces_) {
     if (!answers_for(*piece.slot)) continue;
     const WeightPlace& place = piece.slot->place;
+    std::vector<char> host(static_cast<size_t>(piece.count * size_of(type_)));
+    backend_.download(piece.gradient, host.size(), host.data());
     for (int64_t i = 0; i < piece.count; ++i) {
       const int64_t element = piece.first + i, columns = place.weight.columns;
       visit(place.id, place.global_index(element / columns, element % columns),
-            get_element(type_, piece.gradient, i));
+            get_element(type_, host.data(), i));
     }
   }
 }

@@ -1,5 +1,4 @@
 // Launcher: positions, the ends of the model, and collectives.
-#include <cstring>
 #include <vector>
 
 #include "executor/data/batch.h"
@@ -146,8 +145,8 @@ void Launcher::collective(const Op& op, const Frame& frame) {
       return group.reduce_scatter(from.data, from.elements(), type, to.data);
     default: {
       const Part own = part_of(to.elements(), group.rank(), group.size());
-      std::memcpy(static_cast<char*>(to.data) + own.first * size_of(type), from.data,
-                  static_cast<size_t>(own.count * size_of(type)));
+      backend_.copy({from.data, 1, own.count, own.count},
+                    {static_cast<char*>(to.data) + own.first * size_of(type), 1, own.count, own.count});
       return group.all_gather(to.data, to.elements(), type);
     }
   }

@@ -3,45 +3,41 @@
 #include <fmt/format.h>
 
 #include "costmodel/base/input_error.h"
-#include "costmodel/time/stage_cost.h"
 
 namespace paraplan {
 namespace {
 
-BlockProgram compile(Block block, Kept kept) {
-  BlockProgram program;
-  program.block = std::move(block);
-  program.kept = kept;
-  program.saved = kept_tensors(program.block, kept);
-  program.recomputed = recomputed_tensors(program.block, kept);
-  for (Walk w : {Walk::forward, Walk::recompute, Walk::backward})
-    program.walks[static_cast<size_t>(w)] = lifetimes(program.block, w, kept);
-  return program;
-}
-
-// The executor has one kernel for each op, fused where its own software profile says so.
-void check_fusion(const Scenario& scenario) {
+// The executor has one kernel for each op, fused where its own software profile says so, and one way to
+// shard.
+void check_software(const Scenario& scenario) {
   const Fusion& f = scenario.software.fusion;
+  const Communication& c = scenario.software.communication;
   const auto refuse = [&](const char* key, const char* value) {
     throw InputError(scenario.path, 0, "software",
-                     fmt::format("\"{}\" has fusion.{} = {}: it describes another framework than the "
+                     fmt::format("\"{}\" has {} = {}: it describes another framework than the "
                                  "executor; use software = \"paraplan\"",
                                  scenario.software.name, key, value));
   };
-  const std::pair<const char*, bool> needed[] = {{"softmax", f.softmax},
-                                                 {"gelu", f.gelu},
-                                                 {"bias_gelu", f.bias_gelu},
-                                                 {"dropout", f.dropout},
-                                                 {"bias_dropout_add", f.bias_dropout_add},
-                                                 {"norm", f.norm},
-                                                 {"gated_activation", f.gated_activation},
-                                                 {"rotary", f.rotary},
-                                                 {"cross_entropy", f.cross_entropy},
-                                                 {"gradient_accumulation", f.gradient_accumulation},
-                                                 {"in_place_gradients", f.in_place_gradients}};
+  const std::pair<const char*, bool> needed[] = {{"fusion.softmax", f.softmax},
+                                                 {"fusion.gelu", f.gelu},
+                                                 {"fusion.bias_gelu", f.bias_gelu},
+                                                 {"fusion.dropout", f.dropout},
+                                                 {"fusion.bias_dropout_add", f.bias_dropout_add},
+                                                 {"fusion.norm", f.norm},
+                                                 {"fusion.gated_activation", f.gated_activation},
+                                                 {"fusion.rotary", f.rotary},
+                                                 {"fusion.cross_entropy", f.cross_entropy},
+                                                 {"fusion.gradient_accumulation", f.gradient_accumulation},
+                                                 {"fusion.in_place_gradients", f.in_place_gradients},
+                                                 {"communication.reduces_by_block", c.reduces_by_block}};
   for (const auto& [key, on] : needed)
     if (!on) refuse(key, "false");
-  if (f.attention_dropout) refuse("attention_dropout", "true");
+  const std::pair<const char*, bool> lacking[] = {
+      {"fusion.attention_dropout", f.attention_dropout},
+      {"communication.checkpoints_over_tensor", c.checkpoints_over_tensor},
+      {"state.sharded_optimizer", scenario.software.state.sharded_optimizer}};
+  for (const auto& [key, on] : lacking)
+    if (on) refuse(key, "true");
 }
 
 void check_precision(const Scenario& scenario, const std::string& device) {
@@ -56,7 +52,7 @@ void check_precision(const Scenario& scenario, const std::string& device) {
 }
 
 void check_supported(const Scenario& scenario, const Layout& layout, const std::string& device) {
-  check_fusion(scenario);
+  check_software(scenario);
   check_precision(scenario, device);
   if (const auto obstacle = executor_obstacle(scenario, layout))
     throw InputError(scenario.path, 0, to_string(layout), *obstacle);
@@ -72,18 +68,6 @@ std::optional<std::string> executor_obstacle(const Scenario& scenario, const Lay
       scenario.model.kv_heads, layout.tensor);
 }
 
-const char* to_string(BlockKind kind) {
-  switch (kind) {
-    case BlockKind::embedding:
-      return "embedding";
-    case BlockKind::layer:
-      return "layer";
-    case BlockKind::head:
-      return "head";
-  }
-  return "";
-}
-
 Program::Program(const Scenario& scenario, const Layout& layout, const std::string& device)
     : model_(scenario.model),
       layout_(layout),
@@ -91,38 +75,39 @@ Program::Program(const Scenario& scenario, const Layout& layout, const std::stri
       global_batch_(scenario.global_batch),
       micro_batches_(scenario.global_batch / (layout.micro_batch * layout.data)) {
   check_supported(scenario, layout, device);
-  const Fusion& fusion = scenario.software.fusion;
-  embedding_ = compile(embedding_block(model_, fusion, shape_), Kept::all);
-  head_ = compile(head_block(model_, fusion, shape_, layout.pipeline > 1), Kept::all);
-  const bool selective = layout.recompute == Recompute::selective;
-  layer_ = compile(transformer_layer(model_, fusion, shape_), selective ? Kept::no_core : Kept::all);
-  redone_layer_ = compile(transformer_layer(model_, fusion, shape_), Kept::input);
-  place_blocks(scenario);
+  const ModelBlocks blocks = model_blocks(scenario, layout);
+  const ModelSplit split = split_model(model_, layout, scenario.software.stage_balance);
+  for (int i = 0; i < kModelBlocks; ++i) compile(scenario, blocks, static_cast<BlockName>(i), Kept::all);
+  for (const Chunk& chunk : split.chunks)
+    for (const Segment& s : chunk.segments) compile(scenario, blocks, s.block, s.kept);
+  place_blocks(split);
+  std::array<StateCount, kModelBlocks> states;
+  for (size_t i = 0; i < states.size(); ++i) states[i] = blocks.blocks[i].state();
+  for (int64_t s = 0; s < layout.pipeline; ++s)
+    tails_.push_back(tail_ops(scenario, layout, {split.state(s, states), s == 0, s + 1 == layout.pipeline}));
 }
 
-void Program::place_blocks(const Scenario& scenario) {
-  int64_t layer = 0;
-  for (const StageContent& content : split_model(model_, layout_, scenario.software.stage_balance)) {
+void Program::compile(const Scenario& scenario, const ModelBlocks& blocks, BlockName name, Kept kept) {
+  const auto [found, is_new] = programs_.try_emplace({name, kept});
+  if (!is_new) return;
+  BlockProgram& program = found->second;
+  program.block = blocks.of(name);
+  program.sharded = sharded_state(scenario, layout_, program.block);
+  program.kept = kept;
+  program.saved = kept_tensors(program.block, kept);
+  program.recomputed = recomputed_tensors(program.block, kept);
+  for (Walk w : {Walk::forward, Walk::recompute, Walk::backward})
+    program.walks[static_cast<size_t>(w)] = lifetimes(program.block, w, kept);
+}
+
+void Program::place_blocks(const ModelSplit& split) {
+  int64_t block = 0;
+  for (size_t i = 0; i < split.virtual_stages(); ++i) {
     std::vector<BlockPlace> places;
-    if (content.embedding) places.push_back({BlockKind::embedding, 0});
-    const int64_t redone = recomputed_layers(layout_, content.layers);
-    for (int64_t i = 0; i < content.layers; ++i, ++layer)
-      places.push_back({BlockKind::layer, 1 + layer, i < redone});
-    if (content.head) places.push_back({BlockKind::head, 1 + model_.layers});
+    for (const Segment& s : split.at(i).segments)
+      for (int64_t r = 0; r < s.repeats; ++r) places.push_back({s.block, s.kept, block++});
     parts_.push_back(std::move(places));
   }
-}
-
-const BlockProgram& Program::of(const BlockPlace& place) const {
-  switch (place.kind) {
-    case BlockKind::embedding:
-      return embedding_;
-    case BlockKind::head:
-      return head_;
-    case BlockKind::layer:
-      break;
-  }
-  return place.redone ? redone_layer_ : layer_;
 }
 
 ElementType element_type_of(Precision precision) {
@@ -144,7 +129,8 @@ ElementType Program::element_type() const {
 }
 
 int64_t Program::stream_rows() const {
-  return layer_.block.tensors[static_cast<size_t>(layer_.block.input)].rows;
+  const Block& layer = of({BlockName::layer}).block;
+  return layer.tensors[static_cast<size_t>(layer.input)].rows;
 }
 
 }  // namespace paraplan

@@ -2,25 +2,26 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "costmodel/model/scenario.h"
 #include "costmodel/ops/blocks.h"
 #include "costmodel/ops/lifetimes.h"
-#include "costmodel/step/stage_plan.h"
+#include "costmodel/step/sharded_state.h"
+#include "costmodel/step/split.h"
+#include "costmodel/step/tail.h"
 #include "kernels/matrix.h"
 
 namespace paraplan {
 
-enum class BlockKind { embedding, layer, head };
-inline constexpr int kBlockKinds = 3;
-const char* to_string(BlockKind);
-
 // One block with its walks under one choice of what is kept.
 struct BlockProgram {
   Block block;
+  ShardedState sharded;
   Kept kept = Kept::all;
   std::vector<TensorId> saved;       // kept between forward and backward
   std::vector<TensorId> recomputed;  // brought back by the recompute walk
@@ -31,9 +32,9 @@ struct BlockProgram {
 
 // A block of the model at its place.
 struct BlockPlace {
-  BlockKind kind = BlockKind::layer;
-  int64_t index = 0;    // in the model: 0 embedding, 1 + layer, 1 + layers for the head
-  bool redone = false;  // a layer whose forward pass is run again, whole
+  BlockName name = BlockName::layer;
+  Kept kept = Kept::all;
+  int64_t index = 0;  // in the model: 0 embedding, 1 + layer, 1 + layers for the head
 };
 
 // The element type that a precision computes in.
@@ -51,7 +52,7 @@ class Program {
   // the executor cannot.
   Program(const Scenario& scenario, const Layout& layout, const std::string& device = "cpu");
 
-  const BlockProgram& of(const BlockPlace& place) const;
+  const BlockProgram& of(const BlockPlace& place) const { return programs_.at({place.name, place.kept}); }
   // Virtual stages in model order.
   const std::vector<std::vector<BlockPlace>>& parts() const { return parts_; }
   const BlockShape& shape() const { return shape_; }
@@ -60,18 +61,22 @@ class Program {
   ElementType element_type() const;
   int64_t micro_batches() const { return micro_batches_; }
   int64_t global_batch() const { return global_batch_; }
-  // Elements of an activation between two blocks.
+  // Rows of an activation between two blocks.
   int64_t stream_rows() const;
+  // The end of the step on a pipeline stage.
+  const std::vector<TailOp>& tail(int64_t stage) const { return tails_[static_cast<size_t>(stage)]; }
 
  private:
-  void place_blocks(const Scenario& scenario);
+  void compile(const Scenario& scenario, const ModelBlocks& blocks, BlockName name, Kept kept);
+  void place_blocks(const ModelSplit& split);
 
   ModelSpec model_;
   Layout layout_;
   BlockShape shape_;
   int64_t global_batch_, micro_batches_;
-  BlockProgram embedding_, head_, layer_, redone_layer_;
+  std::map<std::pair<BlockName, Kept>, BlockProgram> programs_;
   std::vector<std::vector<BlockPlace>> parts_;
+  std::vector<std::vector<TailOp>> tails_;  // by pipeline stage
 };
 
 }  // namespace paraplan

@@ -1,6 +1,6 @@
 #include "executor/walk/stage.h"
 
-#include <cstring>
+#include <algorithm>
 
 namespace paraplan {
 namespace {
@@ -54,6 +54,11 @@ Stage::~Stage() {
 size_t Stage::stream_bytes() const {
   const int64_t elements = env_.program.stream_rows() * env_.program.model().hidden;
   return static_cast<size_t>(elements * size_of(env_.program.element_type()));
+}
+
+Matrix Stage::stream(const Buffer& buffer) const {
+  const int64_t columns = env_.program.model().hidden;
+  return {buffer.data(), env_.program.stream_rows(), columns, columns};
 }
 
 double Stage::run_passes(int64_t step) {
@@ -122,16 +127,19 @@ void Stage::load_samples(const Chunk& chunk, Slab& slab, const PipelineStep& pas
   for (size_t i = 0; i < chunk.blocks.size(); ++i) {
     const BlockPlace& place = chunk.blocks[i];
     const Block& block = env_.program.of(place).block;
-    const bool head = place.kind == BlockKind::head;
-    if (place.kind == BlockKind::layer) continue;
-    auto* into = static_cast<int64_t*>(saved_tensor(place, slab[i], head ? block.targets : block.tokens));
+    const TensorId indices = block.tokens >= 0 ? block.tokens : block.targets;
+    if (indices < 0) continue;
+    const bool targets = indices == block.targets;
+    std::vector<int64_t> host(static_cast<size_t>(block.tensors[static_cast<size_t>(indices)].rows));
     for (int64_t b = 0; b < shape.micro_batch; ++b) {
       const Sample sample = env_.samples.sample(step, site.first_sample + b);
-      const std::vector<int64_t>& from = head ? sample.targets : sample.tokens;
-      std::copy_n(from.begin() + first, tokens, into + b * tokens);
-      if (head && env_.program.model().family == Family::bert)
-        into[shape.micro_batch * tokens + b] = sample.sentence;
+      const std::vector<int64_t>& from = targets ? sample.targets : sample.tokens;
+      std::copy_n(from.begin() + first, tokens, host.begin() + b * tokens);
+      const auto sentence =
+          static_cast<size_t>(shape.tokens() + b);  // behind the tokens, where the block has it
+      if (sentence < host.size()) host[sentence] = sample.sentence;
     }
+    env_.backend.upload(host.data(), host.size() * sizeof(int64_t), saved_tensor(place, slab[i], indices));
   }
 }
 
@@ -194,7 +202,7 @@ void Stage::backward(const PipelineStep& pass, int64_t step) {
     gradient = backward_block(chunk, i, slab, std::move(gradient), site_of(pass, step));
   env_.clock.add_pass("backward", start, now_s(), pass.micro_batch, pass.chunk);
   if (chunk.part > 0) {
-    std::memcpy(chunk.sent_backward.data(), gradient.data(), stream_bytes());
+    env_.backend.copy(stream(gradient), stream(chunk.sent_backward));
     send(chunk.sent_backward, chunk.part - 1, true);
   }
 }
@@ -245,25 +253,17 @@ void Stage::walk(Walk which, const BlockPlace& place, Frame& frame, const Launch
     }
     const double start = now_s();
     launcher_.launch(ops[i], frame, site);
-    env_.clock.add_op(place.kind, which, i, ops[i], now_s() - start);
+    env_.clock.add({place.name, which, static_cast<uint16_t>(i)}, ops[i], now_s() - start);
     for (const Operand& operand : lifetimes.dead[i]) frame.release(operand);
   }
 }
 
 Parameters::Timed Stage::timed(const BlockPlace& place) {
-  return [this, &place](const char* pass, WeightId weight, int64_t calls, const std::function<void()>& work) {
-    const bool gather = std::strcmp(pass, "gather") == 0;
+  return [this, &place](Walk walk, size_t index, const Op& op, int64_t calls,
+                        const std::function<void()>& work) {
     const double start = now_s();
     work();
-    const Weight& w = env_.program.of(place).block.weights[static_cast<size_t>(weight)];
-    env_.clock.add_in_pass(
-        {.block = to_string(place.kind),
-         .pass = pass,
-         .index = weight,
-         .name = w.name,
-         .kind = gather ? "all_gather" : "reduce_scatter",
-         .category = gather ? TimeCategory::parameter_gather : TimeCategory::data_communication},
-        now_s() - start, calls);
+    env_.clock.add({place.name, walk, static_cast<uint16_t>(index)}, op, now_s() - start, calls);
   };
 }
 

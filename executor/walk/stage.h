@@ -67,6 +67,7 @@ class Stage {
   void receive(void* data, int64_t part, bool gradient);
   void send(const Buffer& message, int64_t part, bool gradient);
   size_t stream_bytes() const;
+  Matrix stream(const Buffer& buffer) const;  // an activation between two blocks
   bool is_last(const Chunk& chunk) const { return chunk.part + 1 == parts_; }
   LaunchSite site_of(const PipelineStep& pass, int64_t step) const;
 

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <span>
-#include <unordered_map>
 
 #include "costmodel/base/input_error.h"
 #include "costmodel/io/profiles/record_tables.h"
@@ -45,26 +45,13 @@ std::vector<ComparedMemory> compare_memory(const MemoryUse& predicted, const Mem
   return rows;
 }
 
-void add_to(std::optional<OpTime>& side, const OpTime& op) {
-  if (!side) {
-    side = op;
-    return;
-  }
-  side->calls += op.calls;
-  side->seconds += op.seconds;
-}
-
 std::vector<ComparedOp> compare_ops(const std::vector<OpTime>& predicted,
                                     const std::vector<OpTime>& measured) {
+  std::map<OpKey, ComparedOp> joined;
+  for (const OpTime& op : predicted) joined[op.key].predicted = op;
+  for (const OpTime& op : measured) joined[op.key].measured = op;
   std::vector<ComparedOp> rows;
-  std::unordered_map<std::string, size_t> row_of;
-  const auto row = [&](const OpTime& op) -> ComparedOp& {
-    const size_t place = row_of.try_emplace(op.key(), rows.size()).first->second;
-    if (place == rows.size()) rows.emplace_back();
-    return rows[place];
-  };
-  for (const OpTime& op : predicted) add_to(row(op).predicted, op);
-  for (const OpTime& op : measured) add_to(row(op).measured, op);
+  for (const auto& [key, row] : joined) rows.push_back(row);
   sort_by_difference(rows, [](const ComparedOp& op) { return op.seconds(); });
   return rows;
 }
@@ -118,6 +105,23 @@ Comparison compare(const Prediction& prediction, const std::vector<std::vector<O
           .memory = compare_memory(predicted_memory, fullest.memory),
           .reserved_bytes = fullest.reserved_bytes,
           .resident_bytes = fullest.resident_bytes};
+}
+
+void refuse_unknown_ops(const std::vector<std::vector<OpTime>>& predicted_ops, const RunRecord& run,
+                        const std::string& run_path) {
+  for (size_t stage = 0; stage < run.stage_ops.size(); ++stage) {
+    std::map<OpKey, std::string> known;
+    for (const OpTime& op : predicted_ops.at(stage)) known[op.key] = op.name;
+    for (const OpTime& op : run.stage_ops[stage]) {
+      const auto found = known.find(op.key);
+      if (found != known.end() && found->second == op.name) continue;
+      throw InputError(
+          run_path, 0, fmt::format("stage.{}.ops", stage),
+          fmt::format("{} is no op of this plan{}; the run was made by another version of the program",
+                      to_string(op),
+                      found == known.end() ? "" : fmt::format(", which has {} there", found->second)));
+    }
+  }
 }
 
 void refuse_mismatch(const std::string& scenario_digest, const PlanFile& plan, const std::string& plan_path,

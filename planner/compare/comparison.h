@@ -50,7 +50,7 @@ struct Comparison {
   int64_t pacing_rank = 0;                            // measured; its stage is `pacing_stage`
   int64_t pacing_stage = 0;
   std::vector<ComparedTime> times;  // predicted and measured parts of the step, of the pacing rank
-  std::vector<ComparedOp> ops;      // of the pacing stage, joined by OpTime::key()
+  std::vector<ComparedOp> ops;      // of the pacing stage, joined by OpTime::key
   int64_t fullest_rank = 0;         // measured
   int64_t fullest_stage = 0;
   ComparedValue peak_bytes;  // predicted for that rank's stage
@@ -62,6 +62,10 @@ struct Comparison {
 // `profile`: the hardware's, by which the prediction was made.
 Comparison compare(const Prediction& prediction, const std::vector<std::vector<OpTime>>& predicted_ops,
                    const RunRecord& run, const HardwareProfile& profile);
+
+// Throws InputError at a measured op that the predicted ones of its stage do not know.
+void refuse_unknown_ops(const std::vector<std::vector<OpTime>>& predicted_ops, const RunRecord& run,
+                        const std::string& run_path);
 
 // What explains most of the difference, in one sentence; in another one, that only some steps were slow.
 std::string largest_cause(const Comparison& comparison);

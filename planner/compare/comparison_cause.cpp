@@ -51,8 +51,8 @@ std::string detail(const Comparison& comparison, const ComparedTime& part, doubl
   if (op == nullptr) return without_ops(part);
   const bool most = std::abs(op->seconds().difference()) > std::abs(part.seconds.difference()) / 2;
   const OpTime& named = op->either();
-  return fmt::format(", {} in {} {} {} ({})", most ? "most" : "the largest share", named.block, named.pass,
-                     named.name, both_sides(*op));
+  return fmt::format(", {} in {} {} {} ({})", most ? "most" : "the largest share", to_string(named.key.block),
+                     to_string(named.key.walk), named.name, both_sides(*op));
 }
 
 double difference_of(const ComparedTime& part) {

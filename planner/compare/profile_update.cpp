@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <vector>
 
 #include "costmodel/base/input_error.h"
@@ -14,33 +13,12 @@
 namespace paraplan {
 namespace {
 
-// The ops of a layout's blocks by OpTime::key().
-std::map<std::string, Op> ops_by_key(const ModelBlocks& blocks) {
-  std::map<std::string, Op> ops;
-  const auto add = [&ops](const char* block, Walk walk, const std::vector<Op>& list) {
-    for (size_t i = 0; i < list.size(); ++i) {
-      const OpTime place{.block = block,
-                         .pass = to_string(walk),
-                         .index = static_cast<int64_t>(i),
-                         .name = list[i].name,
-                         .kind = {}};
-      ops.emplace(place.key(), list[i]);
-    }
-  };
-  const auto add_block = [&add](const char* name, const Block& block) {
-    add(name, Walk::forward, block.forward);
-    add(name, Walk::recompute, block.forward);
-    add(name, Walk::backward, block.backward);
-  };
-  add_block("embedding", blocks.embedding);
-  add_block("layer", blocks.layer);
-  add_block("head", blocks.head);
-  return ops;
-}
-
-bool is_in_blocks(const OpTime& op) {
-  return op.pass == to_string(Walk::forward) || op.pass == to_string(Walk::recompute) ||
-         op.pass == to_string(Walk::backward);
+// The list that a walk over a block goes through; none for walks that are not over the block's own ops.
+const std::vector<Op>* ops_of(const ModelBlocks& blocks, const OpKey& key) {
+  if (key.block == BlockName::step) return nullptr;
+  const Block& block = blocks.of(key.block);
+  if (key.walk == Walk::forward || key.walk == Walk::recompute) return &block.forward;
+  return key.walk == Walk::backward ? &block.backward : nullptr;
 }
 
 // Calls of one shape, wherever they are made.
@@ -73,20 +51,21 @@ class SampleSums {
 
 std::vector<OpSample> measured_ops(const Scenario& scenario, const RunRecord& run,
                                    const std::string& run_path) {
-  const std::map<std::string, Op> ops = ops_by_key(model_blocks(scenario, run.layout));
+  const ModelBlocks blocks = model_blocks(scenario, run.layout);
   SampleSums sums;
   const int64_t ranks = sample_ranks(scenario.hardware.device, run.layout.devices() / run.cluster.nodes);
   for (const std::vector<OpTime>& stage : run.stage_ops) {
     for (const OpTime& measured : stage) {
-      if (!is_in_blocks(measured)) continue;
-      const auto found = ops.find(measured.key());
-      if (found == ops.end()) {
+      const std::vector<Op>* ops = ops_of(blocks, measured.key);
+      if (ops == nullptr) continue;
+      if (measured.key.index >= ops->size() || measured.name != (*ops)[measured.key.index].name) {
         throw InputError(run_path, 0, "stage.ops",
                          fmt::format("{} is no op of {}; the run was made by another version of the program",
-                                     measured.key(), run.scenario_file));
+                                     to_string(measured), run.scenario_file));
       }
-      if (is_collective(found->second.kind) || measured.calls == 0) continue;
-      sums.add(sample_of(found->second, scenario.precision, ranks), measured);
+      const Op& op = (*ops)[measured.key.index];
+      if (is_collective(op.kind) || measured.calls == 0) continue;
+      sums.add(sample_of(op, scenario.precision, ranks), measured);
     }
   }
   return sums.means();

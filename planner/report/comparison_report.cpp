@@ -94,8 +94,9 @@ std::string op_table(const Comparison& comparison, size_t most_ops) {
     const ComparedOp& op = comparison.ops[i];
     const OpTime& named = op.either();
     table.rows.push_back(
-        {fmt::format("{} {} {}", named.block, named.pass, named.name), to_string(named.category),
-         fmt::format("{}", named.calls), op.predicted ? format_time(op.predicted->seconds) : "-",
+        {fmt::format("{} {} {}", to_string(named.key.block), to_string(named.key.walk), named.name),
+         to_string(named.category), fmt::format("{}", named.calls),
+         op.predicted ? format_time(op.predicted->seconds) : "-",
          op.measured ? format_time(op.measured->seconds) : "-", signed_time(op.seconds().difference()),
          op.predicted ? to_string(op.predicted->origin) : "-"});
   }
@@ -123,9 +124,9 @@ Json op_side(const std::optional<OpTime>& op) {
 
 Json op_object(const ComparedOp& op) {
   const OpTime& named = op.either();
-  return {{"block", named.block},
-          {"pass", named.pass},
-          {"index", named.index},
+  return {{"block", to_string(named.key.block)},
+          {"pass", to_string(named.key.walk)},
+          {"index", named.key.index},
           {"name", named.name},
           {"kind", named.kind},
           {"category", to_string(named.category)},

@@ -63,9 +63,15 @@ Json rank_object(const RankRecord& rank) {
 }
 
 Json op_object(const OpTime& op) {
-  return {{"block", op.block}, {"pass", op.pass},       {"index", op.index},
-          {"name", op.name},   {"kind", op.kind},       {"category", to_string(op.category)},
-          {"calls", op.calls}, {"seconds", op.seconds}, {"origin", to_string(op.origin)}};
+  return {{"block", to_string(op.key.block)},
+          {"pass", to_string(op.key.walk)},
+          {"index", op.key.index},
+          {"name", op.name},
+          {"kind", op.kind},
+          {"category", to_string(op.category)},
+          {"calls", op.calls},
+          {"seconds", op.seconds},
+          {"origin", to_string(op.origin)}};
 }
 
 Json steps_array(const RunRecord& run) {

@@ -16,10 +16,18 @@ namespace paraplan {
 namespace {
 
 constexpr double kGib = 1024.0 * 1024.0 * 1024.0;
-constexpr Lane kLanes[] = {Lane::compute, Lane::communication};
+constexpr Lane kLanes[] = {Lane::compute, Lane::communication, Lane::messages};
 
 const char* lane_name(Lane lane) {
-  return lane == Lane::compute ? "compute" : "communication";
+  switch (lane) {
+    case Lane::compute:
+      return "compute";
+    case Lane::communication:
+      return "communication";
+    case Lane::messages:
+      break;
+  }
+  return "messages";
 }
 
 std::string json_text(std::string_view text) {
@@ -45,7 +53,7 @@ std::string microseconds(double seconds) {
 // Names of the viewer's fixed palette. Empty: the viewer's choice, by the event's name.
 std::string_view colour(std::string_view name) {
   const std::pair<std::string_view, std::string_view> colours[] = {
-      {"forward", "good"}, {"backward", "rail_animation"}, {"recompute", "yellow"}, {"optimizer", "grey"}};
+      {"forward", "good"}, {"backward", "rail_animation"}, {"recompute", "yellow"}, {"adam", "grey"}};
   for (const auto& [pass, palette_name] : colours) {
     if (name == pass) return palette_name;
   }

@@ -72,7 +72,7 @@ std::vector<Row> slower_rows() {
 void write_rows(const std::vector<Row>& rows) {
   std::ofstream file(scratch_file("rows.tsv"));
   file << "id\tdata\ttensor\tpipeline\tmicro_batch\titeration_time_s\n";
-  for (const Row& row : rows) file << row.cells << '\t' << row.seconds << '\n';
+  for (const Row& row : rows) file << fmt::format("{}\t{}\n", row.cells, row.seconds);
 }
 
 Outcome calibrate(const fs::path& out) {

@@ -16,17 +16,18 @@ using enum MemoryCategory;
 // the embedding keeps 10, the head 50 beside logits of 7 elements of four bytes.
 ModelCost model() {
   ModelCost cost;
-  cost.layer.saved_bytes = 1000, cost.layer.attention_core_bytes = 300, cost.layer.input_bytes = 200;
-  cost.layer.working[0] = {.forward = 400, .backward = 600};
-  cost.layer.working[1] = {.forward = 450, .recompute = 150, .redone_bytes = 300, .backward = 600};
-  cost.layer.working[2] = {.forward = 900, .recompute = 500, .redone_bytes = 800, .backward = 600};
-  cost.layer.all_parameters = 11, cost.layer.reads_weights_forward = cost.layer.reads_weights_backward = true;
-  cost.embedding.saved_bytes = 10;
-  cost.embedding.working[0] = {.forward = 30, .backward = 40};
-  cost.embedding.all_parameters = 13, cost.embedding.reads_weights_forward = true;
-  cost.head.saved_bytes = 50;
-  cost.head.working[0] = {.forward = 60, .backward = 70};
-  cost.head.all_parameters = 17, cost.head.reads_weights_forward = cost.head.reads_weights_backward = true;
+  auto& [embedding, layer, head] = cost.blocks;
+  layer.saved_bytes = 1000, layer.attention_core_bytes = 300, layer.input_bytes = 200;
+  layer.working[0] = {.forward = 400, .backward = 600};
+  layer.working[1] = {.forward = 450, .recompute = 150, .redone_bytes = 300, .backward = 600};
+  layer.working[2] = {.forward = 900, .recompute = 500, .redone_bytes = 800, .backward = 600};
+  layer.all_parameters = 11, layer.reads_weights_forward = layer.reads_weights_backward = true;
+  embedding.saved_bytes = 10;
+  embedding.working[0] = {.forward = 30, .backward = 40};
+  embedding.all_parameters = 13, embedding.reads_weights_forward = true;
+  head.saved_bytes = 50;
+  head.working[0] = {.forward = 60, .backward = 70};
+  head.all_parameters = 17, head.reads_weights_forward = head.reads_weights_backward = true;
   cost.logits_elements = 7;
   return cost;
 }
@@ -41,9 +42,12 @@ Scenario scenario() {
   return s;
 }
 
-StageMemoryInput whole(int64_t layers, int64_t micro_batches) {
+constexpr Segment kEmbedding{.block = BlockName::embedding}, kLayer{}, kHead{.block = BlockName::head};
+
+// The only stage, all its layers kept alike.
+StageMemoryInput whole(Kept kept, int64_t micro_batches) {
   StageMemoryInput input;
-  input.chunks = {{.layers = layers, .embedding = true, .head = true}};
+  input.chunks = {{{kEmbedding, {.kept = kept}, kHead}}};
   input.micro_batches = micro_batches;
   return input;
 }
@@ -55,7 +59,7 @@ MemoryUse peak(const Layout& layout, const StageMemoryInput& stage) {
 TEST(ReplayedPeak, OfOneLayerByHand) {
   // One after the other: 1000 + 10 + 50 kept. With logits at the head's passes: 60 or 70 beside; without, 600
   // at the layer's backward pass, which is more.
-  const MemoryUse use = peak({.recompute = Recompute::none}, whole(1, 3));
+  const MemoryUse use = peak({}, whole(Kept::all, 3));
   EXPECT_EQ(use[activations], 1060);
   EXPECT_EQ(use[loss], 0);
   EXPECT_EQ(use[temporary], 600);
@@ -65,7 +69,7 @@ TEST(ReplayedPeak, OfOneLayerByHand) {
 TEST(ReplayedPeak, IsAtTheLossWhereTheHeadIsLarge) {
   ModelCost cost = model();
   cost.logits_elements = 1000;
-  const MemoryUse use = replayed_peak(scenario(), cost, {}, whole(1, 1));
+  const MemoryUse use = replayed_peak(scenario(), cost, {}, whole(Kept::all, 1));
   EXPECT_EQ(use[activations], 1060);
   EXPECT_EQ(use[loss], 4000);
   EXPECT_EQ(use[temporary], 70);
@@ -75,7 +79,7 @@ TEST(ReplayedPeak, IsAtTheLossWhereTheHeadIsLarge) {
 TEST(ReplayedPeak, WithFullRecomputeIsThatOfTheRedoneLayer) {
   // 200 + 10 + 50 kept. Redoing needs 500 beside the 800 it brings back, the backward pass 600; forward, with
   // nothing kept, 900 in all.
-  const MemoryUse use = peak({.recompute = Recompute::full}, whole(1, 3));
+  const MemoryUse use = peak({.recompute = Recompute::full}, whole(Kept::input, 3));
   EXPECT_EQ(use[activations], 260);
   EXPECT_EQ(use[recompute], 800);
   EXPECT_EQ(use[temporary], 600);
@@ -83,7 +87,7 @@ TEST(ReplayedPeak, WithFullRecomputeIsThatOfTheRedoneLayer) {
 }
 
 TEST(ReplayedPeak, WithSelectiveRecomputeBringsTheCoreBack) {
-  const MemoryUse use = peak({.recompute = Recompute::selective}, whole(1, 3));
+  const MemoryUse use = peak({.recompute = Recompute::selective}, whole(Kept::no_core, 3));
   EXPECT_EQ(use[activations], 700 + 60);
   EXPECT_EQ(use[recompute], 300);
   EXPECT_EQ(use[temporary], 600);
@@ -91,7 +95,9 @@ TEST(ReplayedPeak, WithSelectiveRecomputeBringsTheCoreBack) {
 
 TEST(ReplayedPeak, WithSomeLayersRedoneLooksAtBothKinds) {
   // Three of four layers keep 200, one 1000.
-  const MemoryUse use = peak({.recompute = Recompute::layers, .recompute_layers = 3}, whole(4, 1));
+  StageMemoryInput stage;
+  stage.chunks = {{{kEmbedding, {.kept = Kept::input, .repeats = 3}, kLayer, kHead}}};
+  const MemoryUse use = peak({.recompute = Recompute::layers, .recompute_layers = 3}, stage);
   EXPECT_EQ(use[activations], 3 * 200 + 1000 + 60);
   EXPECT_EQ(use[recompute], 800);
 }
@@ -99,7 +105,7 @@ TEST(ReplayedPeak, WithSomeLayersRedoneLooksAtBothKinds) {
 TEST(ReplayedPeak, OfGpipeHoldsAllMicroBatches) {
   // The last stage of two: five micro-batches are kept when the first backward pass runs, with their logits.
   StageMemoryInput stage;
-  stage.chunks = {{.layers = 1, .embedding = false, .head = true}};
+  stage.chunks = {{{kLayer, kHead}}};
   stage.stage = 1, stage.micro_batches = 5;
   const Layout gpipe{.pipeline = 2, .schedule = PipelineSchedule::gpipe};
   // Head's backward: 5 of (1050 + 28) and 70; then, one micro-batch's logits less, 600.
@@ -110,15 +116,15 @@ TEST(ReplayedPeak, OfGpipeHoldsAllMicroBatches) {
   // One forward, one backward: the last stage keeps one micro-batch, the first two.
   const Layout one{.pipeline = 2, .schedule = PipelineSchedule::one_f_one_b};
   EXPECT_EQ(peak(one, stage)[activations], 1050);
-  stage.stage = 0, stage.chunks = {{.layers = 1, .embedding = true}};
+  stage.stage = 0, stage.chunks = {{{kEmbedding, kLayer}}};
   EXPECT_EQ(peak(one, stage)[activations], 2 * 1010);
 }
 
 TEST(ReplayedPeak, HoldsWholeWeightsAndGradientsBlockByBlock) {
   // ZeRO-2: the layer's whole gradients, 11 * 4, during its backward pass. ZeRO-3: its weights too.
-  EXPECT_EQ(peak({.zero_stage = 1}, whole(1, 1))[communication_buffers], 0);
-  EXPECT_EQ(peak({.zero_stage = 2}, whole(1, 1))[communication_buffers], 44);
-  EXPECT_EQ(peak({.zero_stage = 3}, whole(1, 1))[communication_buffers], 88);
+  EXPECT_EQ(peak({.zero_stage = 1}, whole(Kept::all, 1))[communication_buffers], 0);
+  EXPECT_EQ(peak({.zero_stage = 2}, whole(Kept::all, 1))[communication_buffers], 44);
+  EXPECT_EQ(peak({.zero_stage = 3}, whole(Kept::all, 1))[communication_buffers], 88);
 }
 
 TEST(ReplayedPeak, IsTheSumOfThePartsOfAPrediction) {
@@ -130,8 +136,9 @@ TEST(ReplayedPeak, IsTheSumOfThePartsOfAPrediction) {
   for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
     const Layout layout{.micro_batch = 2, .recompute = recompute};
     const auto p = std::get<Prediction>(CostModel(s).predict(layout));
-    const Block layer = model_blocks(s, layout).layer, embedding = model_blocks(s, layout).embedding,
-                head = model_blocks(s, layout).head;
+    const ModelBlocks blocks = model_blocks(s, layout);
+    const Block &embedding = blocks.of(BlockName::embedding), &layer = blocks.of(BlockName::layer),
+                &head = blocks.of(BlockName::head);
     const Kept kept = recompute == Recompute::none        ? Kept::all
                       : recompute == Recompute::selective ? Kept::no_core
                                                           : Kept::input;

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
+#include <random>
 #include <set>
 #include <string>
 
@@ -99,7 +102,8 @@ TEST(OpTimes, OfARowOfPublishedSoftwareAreThePredictionToo) {
 std::map<std::string, std::set<int64_t>> calls_of(const std::vector<OpTime>& ops) {
   std::map<std::string, std::set<int64_t>> calls;
   for (const OpTime& op : ops)
-    if (op.block != "step") calls[op.block + "/" + op.pass].insert(op.calls);
+    if (op.key.block != BlockName::step)
+      calls[std::string(to_string(op.key.block)) + "/" + to_string(op.key.walk)].insert(op.calls);
   return calls;
 }
 
@@ -137,7 +141,7 @@ TEST(OpTimes, SelectiveRecomputeRunsTheCoreAlone) {
   std::vector<std::string> redone;
   const auto stages = model.op_times(layout);
   for (const OpTime& op : stages.at(0)) {
-    if (op.pass != "recompute") continue;
+    if (op.key.walk != Walk::recompute) continue;
     redone.push_back(op.name);
     EXPECT_EQ(op.category, recompute) << op.name;
     EXPECT_EQ(op.calls, 8) << op.name;
@@ -161,7 +165,7 @@ TEST(OpTimes, AreOnTheStageThatHoldsTheBlock) {
           {"layer/forward", {8}}, {"layer/backward", {8}}, {"head/forward", {4}}, {"head/backward", {4}}}));
   const auto called = [](const std::vector<OpTime>& ops, const std::string& name) {
     for (const OpTime& op : ops)
-      if (op.block == "step" && op.name == name) return op.calls;
+      if (op.key.block == BlockName::step && op.name == name) return op.calls;
     return int64_t{0};
   };
   // One message per micro-batch each way reaches each stage; both hold the tied embedding.
@@ -171,34 +175,64 @@ TEST(OpTimes, AreOnTheStageThatHoldsTheBlock) {
   }
 }
 
+// Calls `visit(model, layout, prediction)` for random layouts of scenarios that differ in what software does.
+template <class Visit>
+void for_random_layouts(const Visit& visit) {
+  std::mt19937_64 random(11);
+  for (const char* name :
+       {"gpt_medium_cpu", "gpt3_175b_a100", "megatron_llama2_70b_a100", "megatron2023_bert_v100",
+        "megatron_bert_v100", "libai_gpt2_v100", "deepspeed_bert_345m_a100_40gb", "hf_qwen_14b_a100"}) {
+    SCOPED_TRACE(name);
+    CostModel model(shipped_scenario(name));
+    for (int i = 0; i < 40; ++i) {
+      const Layout layout = random_valid_layout(model.scenario(), random);
+      SCOPED_TRACE(to_string(layout));
+      visit(model, layout, predicted(model, layout));
+    }
+  }
+}
+
 TEST(OpTimes, FillTheStepOfEveryStage) {
-  // Work, messages and waiting of a stage end with the pipeline: the same moment for both.
-  CostModel model(without_host(serial_scenario(2)));
-  const auto stages = model.op_times({.data = 1, .pipeline = 2, .micro_batch = 2});
-  double ends[2] = {};
-  for (size_t s = 0; s < 2; ++s)
-    for (const OpTime& op : stages[s])
-      if (op.block != "step" || op.name == "receive" || op.name == "wait") ends[s] += op.seconds;
-  EXPECT_NEAR(ends[0], ends[1], 1e-9 * ends[0]);
+  for_random_layouts([](CostModel& model, const Layout& layout, const Prediction& p) {
+    for (const auto& ops : model.op_times(layout)) {
+      EXPECT_NEAR(sum_of(ops).total(), p.iteration_time_s, 1e-9 * p.iteration_time_s);
+      // Where work is spread evenly, a full stage is faster than its own ops.
+      if (model.scenario().software.stage_balance == StageBalance::work) continue;
+      for (const OpTime& op : ops) EXPECT_GE(op.seconds, 0) << to_string(op);
+    }
+  });
+}
+
+// That of the stage that paces the step; of the average stage where work is spread evenly.
+TEST(OpTimes, OfThePacingStageAreTheBreakdown) {
+  for_random_layouts([](CostModel& model, const Layout& layout, const Prediction& p) {
+    std::vector<Breakdown> candidates;
+    Breakdown mean;
+    for (const auto& ops : model.op_times(layout)) {
+      candidates.push_back(sum_of(ops));
+      mean += candidates.back();
+    }
+    mean *= 1.0 / static_cast<double>(candidates.size());
+    candidates.push_back(mean);
+    const auto same = [&p](const Breakdown& sum) {
+      for (int i = 0; i < kTimeCategories; ++i)
+        if (std::abs(sum.values[i] - p.breakdown.values[i]) > 1e-9 * p.iteration_time_s) return false;
+      return true;
+    };
+    EXPECT_TRUE(std::ranges::any_of(candidates, same));
+  });
 }
 
 TEST(OpTimes, HaveKeysOfTheirOwn) {
-  for (const char* name : {"gpt_medium_cpu", "megatron_llama2_70b_a100", "megatron2023_bert_v100"}) {
-    CostModel model(shipped_scenario(name));
-    std::mt19937_64 random(11);
-    for (int i = 0; i < 20; ++i) {
-      const Layout layout = random_valid_layout(model.scenario(), random);
-      for (const auto& ops : model.op_times(layout)) {
-        std::set<std::string> keys;
-        for (const OpTime& op : ops) {
-          if (op.pass == "gather" || op.pass == "reduce") continue;
-          EXPECT_TRUE(keys.insert(op.key()).second) << name << " " << op.key();
-          EXPECT_GE(op.seconds, 0) << op.key();
-          EXPECT_GT(op.calls, 0) << op.key();
-        }
+  for_random_layouts([](CostModel& model, const Layout& layout, const Prediction&) {
+    for (const auto& ops : model.op_times(layout)) {
+      std::set<OpKey> keys;
+      for (const OpTime& op : ops) {
+        EXPECT_TRUE(keys.insert(op.key).second) << to_string(op);
+        EXPECT_TRUE(op.calls > 0 || op.key.walk == Walk::wait) << to_string(op);
       }
     }
-  }
+  });
 }
 
 }  // namespace

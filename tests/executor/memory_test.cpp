@@ -1,5 +1,7 @@
-// The cost model's memory is that of the executor's own allocator, category by category.
+// What the cost model predicts beside what the executor does: memory by category, ops and how often they run.
 #include <gtest/gtest.h>
+
+#include <map>
 
 #include "costmodel/cost_model.h"
 #include "costmodel/io/profiles/profiles.h"
@@ -37,9 +39,9 @@ const RankRecord& fullest_of_stage(const std::vector<RankReport>& ranks, int64_t
   return *fullest;
 }
 
-class EveryLayoutsMemory : public testing::TestWithParam<LayoutCase> {};
+class CoveredLayout : public testing::TestWithParam<LayoutCase> {};
 
-TEST_P(EveryLayoutsMemory, IsPredictedByteForByte) {
+TEST_P(CoveredLayout, MemoryIsPredictedByteForByte) {
   const LayoutCase& c = GetParam();
   const Scenario scenario = described(c);
   CostModel model(scenario);
@@ -68,11 +70,28 @@ TEST_P(EveryLayoutsMemory, IsPredictedByteForByte) {
   }
 }
 
+// By stage: ops and messages that come one by one, with their calls in a step.
+std::map<OpKey, int64_t> calls_of(const std::vector<OpTime>& ops) {
+  std::map<OpKey, int64_t> calls;
+  for (const OpTime& op : ops)
+    if (op.calls > 0) calls[op.key] = op.calls;
+  return calls;
+}
+
+TEST_P(CoveredLayout, OpsAreThoseThatArePredicted) {
+  const LayoutCase& c = GetParam();
+  const Scenario scenario = described(c);
+  const auto predicted = CostModel(scenario).op_times(c.layout);
+  for (const RankReport& rank : train_on_threads(job_of(scenario, c.layout, 1)).ranks)
+    EXPECT_EQ(calls_of(rank.ops), calls_of(predicted.at(static_cast<size_t>(rank.record.stage))))
+        << "rank " << rank.record.rank;
+}
+
 std::string case_name(const testing::TestParamInfo<LayoutCase>& param) {
   return name_of(param.param);
 }
 
-INSTANTIATE_TEST_SUITE_P(Pairwise, EveryLayoutsMemory, testing::ValuesIn(covering_cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Pairwise, CoveredLayout, testing::ValuesIn(covering_cases()), case_name);
 
 }  // namespace
 }  // namespace paraplan

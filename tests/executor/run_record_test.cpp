@@ -16,8 +16,7 @@ RankReport rank_report(int64_t rank, int64_t stage, double gemm_s, double bubble
   report.record.breakdown[TimeCategory::gemm] = gemm_s;
   report.record.breakdown[TimeCategory::bubble] = bubble_s;
   report.record.memory[MemoryCategory::parameters] = parameter_bytes;
-  report.ops = {{.block = "layer",
-                 .pass = "forward",
+  report.ops = {{.key = {BlockName::layer, Walk::forward, 0},
                  .name = "ffn.up",
                  .kind = "gemm",
                  .calls = rank,

@@ -31,13 +31,10 @@ TEST(StepClock, SeparatesWorkInPassesFromTheHost) {
   StepClock clock(0);
   clock.begin_step();
   // A pass of 3 s: 1 s in an op, 1.5 s in a gather; the rest is the host's.
-  clock.add_op(BlockKind::layer, Walk::forward, 0, {.kind = OpKind::gemm, .name = "ffn.up"}, 1.0);
-  clock.add_in_pass({.block = "layer",
-                     .pass = "gather",
-                     .name = "ffn.up",
-                     .kind = "all_gather",
-                     .category = TimeCategory::parameter_gather},
-                    1.5, 1);
+  Op gather{.kind = OpKind::all_gather, .name = "ffn.up"};
+  gather.group = CommGroup::data;
+  clock.add({BlockName::layer, Walk::forward, 0}, {.kind = OpKind::gemm, .name = "ffn.up"}, 1.0);
+  clock.add({BlockName::layer, Walk::gather, 0}, gather, 1.5);
   clock.add_pass("forward", 10, 13, 0, 0);
   clock.end_step();
   const Breakdown parts = clock.median_breakdown();

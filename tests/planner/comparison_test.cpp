@@ -10,9 +10,9 @@
 namespace paraplan {
 namespace {
 
-OpTime op(const char* pass, const char* name, double seconds, TimeCategory category = TimeCategory::gemm) {
-  return {.block = "layer",
-          .pass = pass,
+OpTime op(Walk walk, uint16_t index, const char* name, double seconds,
+          TimeCategory category = TimeCategory::gemm) {
+  return {.key = {BlockName::layer, walk, index},
           .name = name,
           .kind = "gemm",
           .category = category,
@@ -37,7 +37,7 @@ struct Sides {
     prediction.stages[0].memory[MemoryCategory::parameters] = 1e6;
     prediction.stages[1].memory[MemoryCategory::parameters] = 3e6;
     prediction.stages[1].memory[MemoryCategory::loss] = 1e6;
-    predicted_ops = {{}, {op("forward", "ffn.up", 0.030), op("backward", "ffn.up", 0.040)}};
+    predicted_ops = {{}, {op(Walk::forward, 7, "ffn.up", 0.030), op(Walk::backward, 7, "ffn.up", 0.040)}};
 
     run.scenario = "toy";
     run.digest = "d";
@@ -55,8 +55,8 @@ struct Sides {
     run.ranks[1].breakdown[TimeCategory::bubble] = 0.021;
     run.ranks[1].memory[MemoryCategory::parameters] = 3e6;
     run.ranks[1].memory[MemoryCategory::temporary] = 5e6;
-    run.stage_ops = {{op("forward", "ffn.up", 0.060)},
-                     {op("forward", "ffn.up", 0.031), op("backward", "ffn.up", 0.047)}};
+    run.stage_ops = {{op(Walk::forward, 7, "ffn.up", 0.060)},
+                     {op(Walk::forward, 7, "ffn.up", 0.031), op(Walk::backward, 7, "ffn.up", 0.047)}};
   }
   Comparison compared() const { return compare(prediction, predicted_ops, run, profile); }
   std::string cause() const { return largest_cause(compared()); }
@@ -87,13 +87,13 @@ TEST(Comparison, MemoryIsOfTheFullestRank) {
 
 TEST(Comparison, KeepsOpsOfOneSide) {
   Sides sides;
-  sides.predicted_ops[1].push_back(op("forward", "fused", 0.002));
-  sides.run.stage_ops[1].push_back(op("forward", "split", 0.050));
+  sides.predicted_ops[1].push_back(op(Walk::forward, 8, "fused", 0.002));
+  sides.run.stage_ops[1].push_back(op(Walk::forward, 9, "split", 0.050));
   const Comparison comparison = sides.compared();
   ASSERT_EQ(comparison.ops.size(), 4U);
   EXPECT_EQ(comparison.ops[0].either().name, "split");
   EXPECT_FALSE(comparison.ops[0].predicted);
-  EXPECT_EQ(comparison.ops[1].either().pass, "backward");
+  EXPECT_EQ(comparison.ops[1].either().key.walk, Walk::backward);
   EXPECT_EQ(comparison.ops[2].either().name, "fused");
   EXPECT_FALSE(comparison.ops[2].measured);
   EXPECT_EQ(comparison.ops[2].seconds().difference(), -0.002);
@@ -101,10 +101,31 @@ TEST(Comparison, KeepsOpsOfOneSide) {
 
 TEST(Comparison, OpsOfOneNameAndPlaceAreToldApartByTheirIndex) {
   Sides sides;
-  OpTime second = op("forward", "ffn.up", 0.5);
-  second.index = 7;
-  sides.predicted_ops[1].push_back(second);
+  sides.predicted_ops[1].push_back(op(Walk::forward, 9, "ffn.up", 0.5));
   EXPECT_EQ(sides.compared().ops.size(), 3U);
+}
+
+TEST(Comparison, RefusesOpsOfAnotherProgram) {
+  const auto error = [](const Sides& sides) -> std::string {
+    try {
+      refuse_unknown_ops(sides.predicted_ops, sides.run, "r.toml");
+    } catch (const InputError& e) {
+      return e.what();
+    }
+    return "";
+  };
+  Sides sides;
+  sides.run.stage_ops[0].clear();
+  EXPECT_EQ(error(sides), "");
+  sides.run.stage_ops[1].push_back(op(Walk::forward, 9, "split", 0.050));
+  EXPECT_EQ(error(sides),
+            "r.toml: stage.1.ops: layer/forward/9 split is no op of this plan; the run was made by another "
+            "version of the program");
+  sides.run.stage_ops[1] = {op(Walk::forward, 7, "ffn.gate", 0.031)};
+  EXPECT_EQ(
+      error(sides),
+      "r.toml: stage.1.ops: layer/forward/7 ffn.gate is no op of this plan, which has ffn.up there; the "
+      "run was made by another version of the program");
 }
 
 TEST(LargestCause, NamesPartAndOp) {
@@ -118,7 +139,7 @@ TEST(LargestCause, AlsoWhenFaster) {
   Sides sides;
   sides.prediction.iteration_time_s = 0.124;
   sides.prediction.breakdown[TimeCategory::attention] = 0.023;
-  sides.predicted_ops[1].push_back(op("forward", "scores", 0.010, TimeCategory::attention));
+  sides.predicted_ops[1].push_back(op(Walk::forward, 3, "scores", 0.010, TimeCategory::attention));
   EXPECT_EQ(
       sides.cause(),
       "Of the 12.00 ms by which the step is faster than predicted, 10.00 ms are in attention, most in layer "

@@ -31,7 +31,7 @@ RunRecord run_of(const Scenario& scenario) {
   run.stage_ops = CostModel(scenario).op_times(kLayout);
   for (auto& stage : run.stage_ops)
     for (OpTime& op : stage)
-      op.seconds = static_cast<double>(op.calls) * static_cast<double>(op.index + 1) * 1e-6;
+      op.seconds = static_cast<double>(op.calls) * static_cast<double>(op.key.index + 1) * 1e-6;
   return run;
 }
 
@@ -53,7 +53,7 @@ TEST(ProfileUpdate, TakesKernelsWithTheirShapes) {
   const std::vector<OpSample>& samples = updated.profile.device.op_samples;
   EXPECT_EQ(samples.size(), updated.ops);
   // GELU of a layer: once forward (and redone), once backward; on eight ranks.
-  const Block layer = model_blocks(s, kLayout).layer;
+  const Block layer = model_blocks(s, kLayout).of(BlockName::layer);
   const auto gelu = std::ranges::find(layer.forward, OpKind::gelu, &Op::kind);
   const auto found = samples_of(samples, OpKind::gelu, Derivative::none);
   ASSERT_EQ(found.size(), 1U);
@@ -75,10 +75,10 @@ TEST(ProfileUpdate, PricesTheRunAsItWasMeasured) {
   double measured_s = 0, predicted_s = 0;
   for (size_t i = 0; i < after.at(0).size(); ++i) {
     const OpTime &now = after[0][i], &then = run.stage_ops[0][i];
-    ASSERT_EQ(now.key(), then.key());
+    ASSERT_EQ(now.key, then.key);
     const bool collective = now.kind.starts_with("all_") || now.kind == "reduce_scatter";
-    if (now.block == "step" || collective) continue;
-    EXPECT_EQ(now.origin, PriceOrigin::measured) << now.key();
+    if (now.key.block == BlockName::step || collective) continue;
+    EXPECT_EQ(now.origin, PriceOrigin::measured) << to_string(now);
     measured_s += then.seconds, predicted_s += now.seconds;
   }
   // Ops of one shape share a price, so they agree in sum.
@@ -89,16 +89,14 @@ TEST(ProfileUpdate, IsTheMeanOverAllCallsOfAShape) {
   const Scenario s = measured_scenario();
   RunRecord run = run_of(s);
   // Two stages and two passes made 10 + 30 calls of one op in 1 + 7 seconds.
-  const Block layer = model_blocks(s, kLayout).layer;
+  const Block layer = model_blocks(s, kLayout).of(BlockName::layer);
   const auto gelu = std::ranges::find(layer.forward, OpKind::gelu, &Op::kind);
-  OpTime op{.block = "layer",
-            .pass = "forward",
-            .index = gelu - layer.forward.begin(),
+  OpTime op{.key = {BlockName::layer, Walk::forward, static_cast<uint16_t>(gelu - layer.forward.begin())},
             .name = gelu->name,
             .kind = "gelu"};
   op.calls = 10, op.seconds = 1;
   run.stage_ops = {{op}, {}};
-  op.pass = "recompute", op.calls = 30, op.seconds = 7;
+  op.key.walk = Walk::recompute, op.calls = 30, op.seconds = 7;
   run.stage_ops[1] = {op};
   const std::vector<OpSample> samples = update(s.hardware, s, run).device.op_samples;
   ASSERT_EQ(samples.size(), 1U);
@@ -178,7 +176,7 @@ TEST(ProfileUpdate, RefusesOpsThatItDoesNotKnow) {
   RunRecord run = run_of(s);
   run.stage_ops[0][0].name = "other";
   EXPECT_EQ(error_of(s.hardware, s, run),
-            "r.toml: stage.ops: embedding/forward/0/other is no op of a.toml; the run was made by another "
+            "r.toml: stage.ops: embedding/forward/0 other is no op of a.toml; the run was made by another "
             "version of the program");
 }
 

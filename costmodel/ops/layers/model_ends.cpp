@@ -153,6 +153,10 @@ Block embedding_block(const ModelSpec& model, const Fusion& fusion, const BlockS
   return block;
 }
 
+int64_t block_count(const ModelSpec& model, BlockName name) {
+  return name == BlockName::layer ? model.layers : 1;
+}
+
 BlockShape block_shape(const Scenario& scenario, const Layout& layout) {
   return {layout.micro_batch, scenario.seq_length,      layout.tensor,
           layout.context,     layout.sequence_parallel, scenario.precision};
@@ -161,8 +165,8 @@ BlockShape block_shape(const Scenario& scenario, const Layout& layout) {
 ModelBlocks model_blocks(const Scenario& scenario, const Layout& layout) {
   const BlockShape shape = block_shape(scenario, layout);
   const Fusion& fusion = scenario.software.fusion;
-  return {embedding_block(scenario.model, fusion, shape), transformer_layer(scenario.model, fusion, shape),
-          head_block(scenario.model, fusion, shape, layout.pipeline > 1)};
+  return {{embedding_block(scenario.model, fusion, shape), transformer_layer(scenario.model, fusion, shape),
+           head_block(scenario.model, fusion, shape, layout.pipeline > 1)}};
 }
 
 double logits_elements(const ModelSpec& model, const BlockShape& shape) {

@@ -43,9 +43,7 @@ RankRecord random_rank(std::mt19937_64& random, int64_t rank, int64_t stages) {
 }
 
 OpTime random_op(std::mt19937_64& random) {
-  return {.block = "layer",
-          .pass = "forward",
-          .index = random_count(random),
+  return {.key = {BlockName::layer, Walk::forward, static_cast<uint16_t>(random_count(random))},
           .name = "a \"b\"\\\n\t\x7f \u00e9",
           .kind = "gemm",
           .category = static_cast<TimeCategory>(random() % kTimeCategories),

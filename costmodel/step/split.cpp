@@ -1,4 +1,4 @@
-#include "costmodel/step/stage_plan.h"
+#include "costmodel/step/split.h"
 
 #include <algorithm>
 #include <numeric>
@@ -47,18 +47,64 @@ std::vector<int64_t> layers_by_parameters(const ModelSpec& model, int64_t parts)
   return fill_parts(layer, embedding, head, model.layers, parts, high);
 }
 
+// Of a virtual stage's layers, those whose forward pass is redone from their input.
+int64_t recomputed_layers(const Layout& layout, int64_t layers) {
+  if (layout.recompute == Recompute::full) return layers;
+  if (layout.recompute != Recompute::layers) return 0;
+  return std::min((layout.recompute_layers + layout.virtual_stages - 1) / layout.virtual_stages, layers);
+}
+
+Chunk chunk_of_layers(const Layout& layout, int64_t layers) {
+  const int64_t redone = recomputed_layers(layout, layers);
+  Chunk chunk;
+  if (redone > 0) chunk.segments.push_back({BlockName::layer, Kept::input, redone});
+  const Kept kept = layout.recompute == Recompute::selective ? Kept::no_core : Kept::all;
+  if (redone < layers) chunk.segments.push_back({BlockName::layer, kept, layers - redone});
+  return chunk;
+}
+
 }  // namespace
 
-std::vector<StageContent> split_model(const ModelSpec& model, const Layout& layout, StageBalance balance) {
+int64_t Chunk::count(BlockName block) const {
+  int64_t sum = 0;
+  for (const Segment& s : segments) sum += s.block == block ? s.repeats : 0;
+  return sum;
+}
+
+int64_t ModelSplit::count(int64_t stage, BlockName block) const {
+  int64_t sum = 0;
+  for_stage(stage, [&](size_t i) { sum += at(i).count(block); });
+  return sum;
+}
+
+StateCount ModelSplit::state(int64_t stage, const std::array<StateCount, kModelBlocks>& blocks) const {
+  StateCount sum;
+  for_stage(stage, [&](size_t i) {
+    for (const Segment& s : at(i).segments)
+      sum.add(blocks[static_cast<size_t>(s.block)], static_cast<double>(s.repeats));
+  });
+  return sum;
+}
+
+ModelSplit split_model(const ModelSpec& model, const Layout& layout, StageBalance balance) {
   const int64_t parts = layout.pipeline * layout.virtual_stages;
   const bool by_parameters = balance == StageBalance::parameters && parts > 1 && layout.virtual_stages == 1;
   const std::vector<int64_t> counts =
       by_parameters ? layers_by_parameters(model, parts) : even_layers(model.layers, parts);
-  std::vector<StageContent> contents;
-  for (int64_t count : counts) contents.push_back({.layers = count});
-  contents.front().embedding = true;
-  contents.back().head = true;
-  return contents;
+  ModelSplit split;
+  split.pipeline = layout.pipeline;
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const bool first = i == 0, last = i + 1 == counts.size();
+    const bool as_before = i > 1 && !last && counts[i] == counts[i - 1];
+    if (!as_before) {
+      split.chunks.push_back(chunk_of_layers(layout, counts[i]));
+      std::vector<Segment>& segments = split.chunks.back().segments;
+      if (first) segments.insert(segments.begin(), {.block = BlockName::embedding});
+      if (last) segments.push_back({.block = BlockName::head});
+    }
+    split.chunk_of.push_back(static_cast<int32_t>(split.chunks.size()) - 1);
+  }
+  return split;
 }
 
 }  // namespace paraplan

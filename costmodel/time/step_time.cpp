@@ -1,0 +1,158 @@
+#include "costmodel/time/step_time.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace paraplan {
+namespace {
+
+struct WaitInfo {
+  const char* name;
+  TimeCategory category;
+};
+
+// By Wait.
+constexpr WaitInfo kWaitInfos[kWaits] = {{"receive", TimeCategory::pipeline_communication},
+                                         {"wait", TimeCategory::bubble},
+                                         {"wait for other stages", TimeCategory::bubble},
+                                         {"launches", TimeCategory::host},
+                                         {"host per micro-batch", TimeCategory::other},
+                                         {"launches of the update", TimeCategory::optimizer},
+                                         {"host per step", TimeCategory::other},
+                                         {"stragglers", TimeCategory::other},
+                                         {"data loading", TimeCategory::other}};
+
+// Differences of sums: what is smaller than their rounding is nothing.
+double without_rounding(double seconds, double step_s) {
+  constexpr double kRounding = 1e-12;
+  return std::abs(seconds) < kRounding * step_s ? 0 : seconds;
+}
+
+}  // namespace
+
+TimeCategory category_of(Wait wait) {
+  return kWaitInfos[static_cast<size_t>(wait)].category;
+}
+
+const char* to_string(Wait wait) {
+  return kWaitInfos[static_cast<size_t>(wait)].name;
+}
+
+StepTime::StepTime(const Scenario& scenario, const StepPlanner& planner, const StepPlan& plan,
+                   const Layout& layout, std::vector<double> ends)
+    : scenario_(scenario), plan_(plan), layout_(layout), ends_(std::move(ends)) {
+  double busiest_s = -1;
+  for (int64_t s = 0; s < plan.split.pipeline; ++s) {
+    double busy_s = 0;
+    plan.split.for_stage(s, [&](size_t i) { busy_s += plan.times.forward_s[i] + plan.times.backward_s[i]; });
+    if (busy_s > busiest_s) busiest_s = busy_s, pacing_ = s;
+  }
+  pipeline_end_s_ = *std::ranges::max_element(ends_);
+  time_tails(planner);
+  host_step_s_ = scenario.software.host.step_s * scenario.hardware.host.launch_scale;
+  straggler_s_ = scenario.network.straggler *
+                 std::sqrt(std::log2(static_cast<double>(scenario.cluster.nodes))) * pipeline_end_s_;
+  step_s_ = sum_s_ + from_sum_s_ + host_step_s_ + straggler_s_;
+  loading_s_ = std::max(0.0, loading_s() - step_s_);
+  step_s_ += loading_s_;
+}
+
+// Stages with the same state and passes have the same tail.
+void StepTime::time_tails(const StepPlanner& planner) {
+  const auto states = plan_.model->states();
+  TailStage last;
+  double last_backward_s = -1;
+  for (int64_t s = 0; s < plan_.split.pipeline; ++s) {
+    const TailStage state{plan_.split.state(s, states), s == 0, s + 1 == plan_.split.pipeline};
+    double backward_s = 0;
+    plan_.split.for_stage(s, [&](size_t i) { backward_s += plan_.times.backward_s[i]; });
+    if (tails_.empty() || !(state == last) || backward_s != last_backward_s)
+      tails_.push_back(tail_time(scenario_, planner.pricer(), plan_.groups,
+                                 tail_ops(scenario_, layout_, state), backward_s));
+    last = state, last_backward_s = backward_s;
+    tail_of_.push_back(tails_.size() - 1);
+    sum_s_ = std::max(sum_s_, ends_[static_cast<size_t>(s)] + tails_.back().until_sum_s);
+    from_sum_s_ = std::max(from_sum_s_, tails_.back().from_sum_s);
+  }
+}
+
+// Time in which each data-parallel rank's loader prepares the samples of a step, while the step before runs.
+// BERT's masking is done in Python, token by token; the other families read ready tokens.
+double StepTime::loading_s() const {
+  if (scenario_.model.family != Family::bert) return 0;
+  const double tokens = static_cast<double>(scenario_.global_batch) / static_cast<double>(layout_.data) *
+                        static_cast<double>(scenario_.seq_length);
+  return tokens * scenario_.software.host.masked_token_s * scenario_.hardware.host.launch_scale;
+}
+
+StepTime::StageWork StepTime::work_of(int64_t stage) const {
+  StageWork work;
+  const PipelineTimes& t = plan_.times;
+  plan_.split.for_stage(stage, [&](size_t i) {
+    const PassCost passes = plan_.passes_of(i).forward + plan_.passes_of(i).backward;
+    work.device += passes.device;
+    work.origins += passes.origins;
+    work.busy_s += t.forward_s[i] + t.backward_s[i];
+    if (i > 0) work.transfer_s += t.send_forward_s[i - 1], ++work.messages;
+    if (i + 1 < plan_.split.virtual_stages()) work.transfer_s += t.send_backward_s[i + 1], ++work.messages;
+  });
+  return work;
+}
+
+void StepTime::for_waits(int64_t stage, const std::function<void(const WaitTime&)>& visit) const {
+  const StageWork work = work_of(stage);
+  const double end_s = this->end_s(stage), count = micro_batches();
+  const auto wait = [&](Wait which, double seconds, int64_t calls = 0) {
+    visit({which, without_rounding(seconds, step_s_), calls});
+  };
+  if (plan_.split.pipeline > 1) {
+    const double idle_s = end_s - work.busy_s * count, receive_s = std::min(idle_s, work.transfer_s * count);
+    wait(Wait::receive, receive_s, work.messages * plan_.micro_batches);
+    wait(Wait::bubble, idle_s - receive_s, work.messages * plan_.micro_batches);
+  }
+  wait(Wait::other_stages, sum_s_ - end_s - tail(stage).until_sum_s + from_sum_s_ - tail(stage).from_sum_s);
+  const double host_s = scenario_.software.host.micro_batch_s * scenario_.hardware.host.launch_scale *
+                        static_cast<double>(plan_.times.virtual_stages);
+  wait(Wait::host_gap, (work.busy_s - work.device.total() - host_s) * count);
+  wait(Wait::host_micro_batch, host_s * count);
+  wait(Wait::host_update, tail(stage).host_gap_s);
+  wait(Wait::host_step, host_step_s_);
+  wait(Wait::straggler, straggler_s_);
+  wait(Wait::loading, loading_s_);
+}
+
+Breakdown StepTime::breakdown(int64_t stage) const {
+  Breakdown parts = work_of(stage).device;
+  parts *= micro_batches();
+  const TailTime& tail = this->tail(stage);
+  for (size_t i = 0; i < tail.ops.size(); ++i) parts[tail_category(tail.ops[i].op)] += tail.prices[i].seconds;
+  for_waits(stage, [&parts](const WaitTime& w) { parts[category_of(w.wait)] += w.seconds; });
+  return parts;
+}
+
+std::vector<int64_t> StepTime::pacing_stages() const {
+  if (scenario_.software.stage_balance != StageBalance::work) return {pacing_};
+  std::vector<int64_t> all(static_cast<size_t>(plan_.split.pipeline));
+  std::iota(all.begin(), all.end(), 0);
+  return all;
+}
+
+Breakdown StepTime::pacing_breakdown() const {
+  Breakdown mean;
+  const std::vector<int64_t> stages = pacing_stages();
+  for (int64_t s : stages) mean += breakdown(s);
+  mean *= 1 / static_cast<double>(stages.size());
+  for (double& seconds : mean.values) seconds = without_rounding(seconds, step_s_);
+  return mean;
+}
+
+PriceOrigins StepTime::pacing_origins() const {
+  PriceOrigins mean;
+  const std::vector<int64_t> stages = pacing_stages();
+  for (int64_t s : stages) mean += work_of(s).origins;
+  mean *= micro_batches() / static_cast<double>(stages.size());
+  return mean;
+}
+
+}  // namespace paraplan
