@@ -44,16 +44,15 @@ struct CostModel::State {
 };
 
 void CostModel::State::add_stages(const StepPlan& plan, Prediction& p) const {
-  const auto states = plan.model->states();
   for (int64_t s = 0; s < p.layout.pipeline; ++s) {
     StagePrediction stage;
     plan.split.for_stage(s, [&](size_t i) {
       const Chunk& chunk = plan.split.at(i);
-      stage.layers += chunk.count(BlockName::layer);
+      stage.layers += chunk.layers();
       stage.forward_s += plan.times.forward_s[i];
       stage.backward_s += plan.times.backward_s[i];
     });
-    stage.parameters = plan.split.state(s, states).parameters;
+    stage.parameters = plan.split.state(s, plan.model->states).parameters;
     p.stages.push_back(stage);
   }
 }

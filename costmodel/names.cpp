@@ -68,11 +68,15 @@ constexpr EnumName<Derivative> kDerivativeNames[] = {
 };
 
 constexpr EnumName<BlockName> kBlockNames[] = {
-    {BlockName::embedding, "embedding"},
-    {BlockName::layer, "layer"},
-    {BlockName::head, "head"},
+    {BlockName::embedding, "embedding"}, {BlockName::layer, "layer"},  {layer_block(1), "layer2"},
+    {layer_block(2), "layer3"},          {layer_block(3), "layer4"},   {layer_block(4), "layer5"},
+    {layer_block(5), "layer6"},          {layer_block(6), "layer7"},   {layer_block(7), "layer8"},
+    {layer_block(8), "layer9"},          {layer_block(9), "layer10"},  {layer_block(10), "layer11"},
+    {layer_block(11), "layer12"},        {layer_block(12), "layer13"}, {layer_block(13), "layer14"},
+    {layer_block(14), "layer15"},        {layer_block(15), "layer16"}, {BlockName::head, "head"},
     {BlockName::step, "step"},
 };
+static_assert(std::size(kBlockNames) == kMostLayerKinds + 3);
 
 constexpr EnumName<Walk> kWalkNames[] = {
     {Walk::forward, "forward"}, {Walk::recompute, "recompute"}, {Walk::backward, "backward"},

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "costmodel/model/family.h"
 #include "costmodel/model/layout.h"
 #include "costmodel/model/model_spec.h"
 #include "costmodel/model/scenario.h"
@@ -66,8 +67,6 @@ template <>
 std::span<const EnumName<GradientReduction>> enum_names();
 template <>
 std::span<const EnumName<StageBalance>> enum_names();
-
-const char* to_string(Family);
 
 // The value that `name` stands for; empty when there is none.
 template <class E>

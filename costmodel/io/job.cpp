@@ -42,7 +42,7 @@ JobFault check_work(const Scenario& s) {
     return {"seq_length", fmt::format("must be at most {}, max_positions of model \"{}\", is {}",
                                       model.max_positions, model.name, s.seq_length)};
   }
-  if (!checked_product({4, model.layers, model.hidden, std::max(model.hidden, model.ffn)})) {
+  if (!checked_product({4, model.layers(), model.hidden, std::max(model.hidden, model.widest_ffn())})) {
     return {"layers", "the model is too large: its weights must number at most 2^53"};
   }
   if (s.global_batch > kMaxGlobalBatch) {
@@ -52,7 +52,7 @@ JobFault check_work(const Scenario& s) {
   if (!checked_product({s.global_batch, s.seq_length})) {
     return {"global_batch", "global_batch x seq_length must be at most 2^53"};
   }
-  if (!checked_product({s.seq_length, std::max(model.hidden, model.ffn)}) ||
+  if (!checked_product({s.seq_length, std::max(model.hidden, model.widest_ffn())}) ||
       !checked_product({s.seq_length, model.vocab})) {
     return {"seq_length", "seq_length x the widest layer must be at most 2^53"};
   }

@@ -50,7 +50,7 @@ std::string model_file(const TsvTable& table, const Row& row, const Scenario& ba
 
 ModelSpec read_model(const TsvTable& table, const Row& row, const Scenario& base, const std::string& file) {
   ModelSpec model = file.empty() ? base.model : load_model(file);
-  model.layers = table.positive_integer(row, "layers").value_or(model.layers);
+  if (const auto layers = table.positive_integer(row, "layers")) model.resize(*layers);
   return model;
 }
 
@@ -92,10 +92,11 @@ void check_fit(const TsvTable& table, const Row& row, const Job& job, const Layo
                fmt::format("must be a multiple of micro_batch x data = {} x {}, is {}", layout.micro_batch,
                            layout.data, job.global_batch));
   }
-  if (job.model.heads % layout.tensor != 0) {
+  for (const LayerKind& kind : job.model.kinds) {
+    if (kind.attention.heads % layout.tensor == 0) continue;
     table.fail(row, "tensor",
-               fmt::format("must divide the {} heads of model \"{}\", is {}", job.model.heads, job.model.name,
-                           layout.tensor));
+               fmt::format("must divide the {} heads of model \"{}\", is {}", kind.attention.heads,
+                           job.model.name, layout.tensor));
   }
 }
 

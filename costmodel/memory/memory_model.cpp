@@ -15,7 +15,7 @@ double stage_total(const ModelCost& model, const StageMemoryInput& stage) {
   double parameters = 0;
   for (const Chunk& c : stage.chunks) {
     for (const Segment& s : c.segments)
-      parameters += static_cast<double>(s.repeats) * model.of(s.block).state.parameters;
+      parameters += static_cast<double>(s.repeats) * model.of(s.block).parameters;
   }
   return parameters;
 }
@@ -64,14 +64,15 @@ double update_bytes(const Scenario& scenario, const Layout& layout, double param
 // What the stage holds at its backward peak beside the saved activations.
 void add_transients(const Scenario& scenario, const ModelCost& model, const Layout& layout,
                     const StageMemoryInput& stage, double logits_copies, MemoryUse& use) {
-  const BlockCost& layer = model.of(BlockName::layer);
-  double redo = 0, loss_bytes = 0;
+  double redo = 0, transient = 0, loss_bytes = 0;
   for (const Chunk& c : stage.chunks) {
     for (const Segment& s : c.segments) {
-      if (s.kept == Kept::input) redo = layer.saved_bytes;
-      if (s.kept == Kept::no_core) redo = layer.attention_core_bytes;
+      const BlockCost& block = model.of(s.block);
+      if (s.kept == Kept::input) redo = std::max(redo, block.saved_bytes);
+      if (s.kept == Kept::no_core) redo = std::max(redo, block.attention_core_bytes);
+      if (is_layer(s.block)) transient = std::max(transient, block.transient_bytes);
     }
-    if (c.count(BlockName::head) > 0) {
+    if (c.segments.back().block == BlockName::head) {
       const double element = static_cast<double>(bytes_per_element(scenario.precision));
       // A schedule that runs all forward passes first keeps the logits of all micro-batches.
       const double alive =
@@ -80,11 +81,11 @@ void add_transients(const Scenario& scenario, const ModelCost& model, const Layo
     }
   }
   // The logits are gone when the layers' backward begins: only the larger of the two counts.
-  if (loss_bytes > redo + layer.transient_bytes) {
+  if (loss_bytes > redo + transient) {
     use[loss] = loss_bytes;
   } else {
     use[recompute] = redo;
-    use[temporary] = layer.transient_bytes;
+    use[temporary] = transient;
   }
 }
 
@@ -146,7 +147,7 @@ StageMemory stage_memory(const Scenario& scenario, const ModelCost& model, const
   StageMemory result;
   const double parameters = stage_total(model, stage);
   double largest = 0;
-  for (const BlockCost& block : model.blocks) largest = std::max(largest, block.state.parameters);
+  for (const BlockCost& block : model.blocks.values) largest = std::max(largest, block.parameters);
   MemoryUse states;
   add_states(scenario, layout, parameters, largest, states, result.host_bytes);
   states[framework] = scenario.software.memory.fixed_bytes;

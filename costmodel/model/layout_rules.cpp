@@ -12,14 +12,20 @@ Rule divides(int64_t whole, int64_t part, const char* rule, const char* whole_na
   return Infeasible{rule, fmt::format("{} {} is not divisible by {} {}", whole_name, whole, part_name, part)};
 }
 
+Rule check_layer(const LayerKind& kind, const Layout& l) {
+  const Attention& a = kind.attention;
+  if (Rule r = divides(a.heads, l.tensor, "heads not divisible by tensor", "heads", "tensor")) return r;
+  if (Rule r = divides(kind.feed_forward.width, l.tensor, "ffn not divisible by tensor", "ffn", "tensor"))
+    return r;
+  if (a.kv_heads % l.tensor == 0 || l.tensor % a.kv_heads == 0) return std::nullopt;
+  return Infeasible{
+      "kv_heads and tensor do not divide each other",
+      fmt::format("kv_heads {} and tensor {}: one must divide the other", a.kv_heads, l.tensor)};
+}
+
 Rule check_tensor(const Scenario& s, const Layout& l) {
-  const ModelSpec& m = s.model;
-  if (Rule r = divides(m.heads, l.tensor, "heads not divisible by tensor", "heads", "tensor")) return r;
-  if (Rule r = divides(m.ffn, l.tensor, "ffn not divisible by tensor", "ffn", "tensor")) return r;
-  if (m.kv_heads % l.tensor != 0 && l.tensor % m.kv_heads != 0)
-    return Infeasible{
-        "kv_heads and tensor do not divide each other",
-        fmt::format("kv_heads {} and tensor {}: one must divide the other", m.kv_heads, l.tensor)};
+  for (const LayerKind& kind : s.model.kinds)
+    if (Rule r = check_layer(kind, l)) return r;
   if (l.sequence_parallel && l.tensor == 1)
     return Infeasible{"sequence_parallel needs tensor > 1",
                       "sequence_parallel shards over the tensor group; tensor is 1"};
@@ -44,10 +50,10 @@ Rule check_batch(const Scenario& s, const Layout& l) {
 }
 
 Rule check_pipeline(const Scenario& s, const Layout& l) {
-  if (l.virtual_stages > s.model.layers / l.pipeline)
+  if (l.virtual_stages > s.model.layers() / l.pipeline)
     return Infeasible{"more pipeline stages than layers",
                       fmt::format("pipeline * virtual_stages is {:.0f}, the model has {} layers",
-                                  product(l.pipeline, l.virtual_stages), s.model.layers)};
+                                  product(l.pipeline, l.virtual_stages), s.model.layers())};
   if ((l.virtual_stages > 1) != (l.schedule == PipelineSchedule::interleaved))
     return Infeasible{
         "virtual_stages needs the interleaved schedule",
@@ -55,7 +61,7 @@ Rule check_pipeline(const Scenario& s, const Layout& l) {
   if (l.virtual_stages == 1) return std::nullopt;
   if (l.pipeline == 1) return Infeasible{"virtual_stages needs pipeline > 1", "pipeline is 1"};
   if (Rule r =
-          divides(s.model.layers, l.pipeline * l.virtual_stages,
+          divides(s.model.layers(), l.pipeline * l.virtual_stages,
                   "layers not divisible by pipeline * virtual_stages", "layers", "pipeline * virtual_stages"))
     return r;
   return divides(s.global_batch / (l.micro_batch * l.data), l.pipeline,
@@ -85,7 +91,7 @@ Rule check_memory_options(const Scenario& s, const Layout& l) {
         "zero_stage 2 and 3 do not work with pipeline > 1",
         fmt::format("zero_stage {} with pipeline {}: gradients are needed whole between micro-batches",
                     l.zero_stage, l.pipeline)};
-  const int64_t most = (s.model.layers + l.pipeline - 1) / l.pipeline;
+  const int64_t most = (s.model.layers() + l.pipeline - 1) / l.pipeline;
   if (l.recompute_layers > most)
     return Infeasible{"recompute_layers exceeds the layers of a stage",
                       fmt::format("recompute_layers is {}, a stage has {} layers", l.recompute_layers, most)};

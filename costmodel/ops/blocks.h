@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 
 #include "costmodel/model/model_spec.h"
@@ -26,7 +25,8 @@ struct BlockShape {
 };
 
 // One transformer layer.
-Block transformer_layer(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape);
+Block transformer_layer(const ModelSpec& model, const LayerKind& kind, const Fusion& fusion,
+                        const BlockShape& shape);
 
 // Word, position and segment embeddings, and their dropout: the start of the first stage.
 Block embedding_block(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape);
@@ -41,14 +41,13 @@ Block head_block(const ModelSpec& model, const Fusion& fusion, const BlockShape&
 inline constexpr int64_t kSentenceColumns = 8;
 
 // The blocks of a scenario's model, as a rank of a layout runs them.
-struct ModelBlocks {
-  std::array<Block, kModelBlocks> blocks;  // by BlockName
-  const Block& of(BlockName name) const { return blocks[static_cast<size_t>(name)]; }
-};
+using ModelBlocks = ByBlock<Block>;
 // How many blocks of a kind the model has.
 int64_t block_count(const ModelSpec& model, BlockName name);
 BlockShape block_shape(const Scenario& scenario, const Layout& layout);
 ModelBlocks model_blocks(const Scenario& scenario, const Layout& layout);
+ModelBlocks model_blocks(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape,
+                         bool owns_tied_weight);
 
 // Bytes of the logits of one micro-batch on one rank, per byte of element: (B*T, V/m).
 double logits_elements(const ModelSpec& model, const BlockShape& shape);

@@ -1,19 +1,53 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace paraplan {
 
-// A block that passes run, or the end of the step.
+// A block that passes run, or the end of the step. Kinds of layers beyond the first follow `layer`.
 enum class BlockName : uint8_t {
-  embedding,
-  layer,
-  head,
-  step,  // what follows the last backward pass, and what the stage waits for
+  embedding = 0,
+  layer = 1,
+  head = 254,
+  step = 255,  // what follows the last backward pass, and what the stage waits for
 };
-inline constexpr int kModelBlocks = 3;  // those before `step`
+inline constexpr size_t kMostLayerKinds = 16;
 const char* to_string(BlockName);
+
+constexpr BlockName layer_block(size_t kind) {
+  return static_cast<BlockName>(static_cast<size_t>(BlockName::layer) + kind);
+}
+constexpr bool is_layer(BlockName name) {
+  return name != BlockName::embedding && name < BlockName::head;
+}
+// Place in ModelSpec::kinds of a layer's block.
+constexpr size_t layer_kind(BlockName name) {
+  return static_cast<size_t>(name) - static_cast<size_t>(BlockName::layer);
+}
+
+// One value for each block of a model: embedding, kinds of layers, head.
+template <class T>
+struct ByBlock {
+  std::vector<T> values;
+
+  ByBlock() = default;
+  explicit ByBlock(size_t layer_kinds) : values(layer_kinds + 2) {}
+
+  T& operator[](BlockName name) { return values[place(name)]; }
+  const T& operator[](BlockName name) const { return values[place(name)]; }
+  size_t size() const { return values.size(); }
+  BlockName name(size_t place) const {
+    return place + 1 == values.size() ? BlockName::head : static_cast<BlockName>(place);
+  }
+
+ private:
+  size_t place(BlockName name) const {
+    return name == BlockName::head ? values.size() - 1 : static_cast<size_t>(name);
+  }
+};
 
 // A walk over a list of ops of a block.
 enum class Walk : uint8_t {

@@ -16,35 +16,35 @@ std::vector<int64_t> even_layers(int64_t layers, int64_t parts) {
   return counts;
 }
 
-// Layers per part when no part may hold more than `limit` parameters, filling from the front; -1 in the sum
-// when the layers do not fit. Every part keeps at least one layer.
-std::vector<int64_t> fill_parts(double layer, double embedding, double head, int64_t layers, int64_t parts,
-                                double limit) {
+// Layers per part when no part may hold more than `limit` parameters, filling from the front; empty when the
+// layers do not fit. `layers`: parameters of each. Every part keeps at least one layer.
+std::vector<int64_t> fill_parts(const std::vector<double>& layers, double embedding, double head,
+                                int64_t parts, double limit) {
   std::vector<int64_t> counts;
-  int64_t left = layers;
+  size_t next = 0;
   for (int64_t i = 0; i < parts; ++i) {
-    const double ends = (i == 0 ? embedding : 0) + (i + 1 == parts ? head : 0);
-    const auto room = static_cast<int64_t>(std::max(0.0, (limit - ends) / layer));
-    const int64_t later = parts - 1 - i;
-    counts.push_back(std::clamp<int64_t>(std::min(room, left - later), 1, std::max<int64_t>(1, left)));
-    left -= counts.back();
+    double held = (i == 0 ? embedding : 0) + (i + 1 == parts ? head : 0);
+    const size_t end = layers.size() - static_cast<size_t>(parts - 1 - i), first = next;
+    while (next < end && (next == first || held + layers[next] <= limit)) held += layers[next++];
+    counts.push_back(static_cast<int64_t>(next - first));
   }
-  if (left > 0) counts.clear();
+  if (next < layers.size()) counts.clear();
   return counts;
 }
 
 std::vector<int64_t> layers_by_parameters(const ModelSpec& model, int64_t parts) {
-  const Fusion fusion;
-  const BlockShape shape;
-  const double layer = transformer_layer(model, fusion, shape).parameters();
-  const double embedding = embedding_block(model, fusion, shape).parameters();
-  const double head = head_block(model, fusion, shape, true).parameters();
-  double low = 0, high = embedding + head + layer * static_cast<double>(model.layers);
+  const ModelBlocks blocks = model_blocks(model, {}, {}, true);
+  const double embedding = blocks[BlockName::embedding].parameters(),
+               head = blocks[BlockName::head].parameters();
+  std::vector<double> layers;
+  for (const LayerRun& run : model.runs)
+    layers.insert(layers.end(), static_cast<size_t>(run.count), blocks[layer_block(run.kind)].parameters());
+  double low = 0, high = std::accumulate(layers.begin(), layers.end(), embedding + head);
   for (int i = 0; i < 60; ++i) {
     const double middle = (low + high) / 2;
-    (fill_parts(layer, embedding, head, model.layers, parts, middle).empty() ? low : high) = middle;
+    (fill_parts(layers, embedding, head, parts, middle).empty() ? low : high) = middle;
   }
-  return fill_parts(layer, embedding, head, model.layers, parts, high);
+  return fill_parts(layers, embedding, head, parts, high);
 }
 
 // Of a virtual stage's layers, those whose forward pass is redone from their input.
@@ -54,34 +54,44 @@ int64_t recomputed_layers(const Layout& layout, int64_t layers) {
   return std::min((layout.recompute_layers + layout.virtual_stages - 1) / layout.virtual_stages, layers);
 }
 
-Chunk chunk_of_layers(const Layout& layout, int64_t layers) {
-  const int64_t redone = recomputed_layers(layout, layers);
-  Chunk chunk;
-  if (redone > 0) chunk.segments.push_back({BlockName::layer, Kept::input, redone});
-  const Kept kept = layout.recompute == Recompute::selective ? Kept::no_core : Kept::all;
-  if (redone < layers) chunk.segments.push_back({BlockName::layer, kept, layers - redone});
-  return chunk;
-}
+// Takes layers from the front of the model's runs, one after the other.
+class LayerSource {
+ public:
+  explicit LayerSource(const ModelSpec& model) : left_(model.runs) {}
+
+  // The next `layers`, of which the first `redone` are recomputed from their input.
+  std::vector<Segment> take(int64_t layers, int64_t redone, Kept kept) {
+    std::vector<Segment> segments;
+    for (const auto& [count, how] : {std::pair{redone, Kept::input}, std::pair{layers - redone, kept}}) {
+      for (int64_t wanted = count; wanted > 0;) {
+        LayerRun& run = left_[next_];
+        const int64_t taken = std::min(wanted, run.count);
+        segments.push_back({layer_block(run.kind), how, taken});
+        wanted -= taken;
+        run.count -= taken;
+        if (run.count == 0) ++next_;
+      }
+    }
+    return segments;
+  }
+
+ private:
+  std::vector<LayerRun> left_;
+  size_t next_ = 0;
+};
 
 }  // namespace
 
-int64_t Chunk::count(BlockName block) const {
+int64_t Chunk::layers() const {
   int64_t sum = 0;
-  for (const Segment& s : segments) sum += s.block == block ? s.repeats : 0;
+  for (const Segment& s : segments) sum += is_layer(s.block) ? s.repeats : 0;
   return sum;
 }
 
-int64_t ModelSplit::count(int64_t stage, BlockName block) const {
-  int64_t sum = 0;
-  for_stage(stage, [&](size_t i) { sum += at(i).count(block); });
-  return sum;
-}
-
-StateCount ModelSplit::state(int64_t stage, const std::array<StateCount, kModelBlocks>& blocks) const {
+StateCount ModelSplit::state(int64_t stage, const ByBlock<StateCount>& blocks) const {
   StateCount sum;
   for_stage(stage, [&](size_t i) {
-    for (const Segment& s : at(i).segments)
-      sum.add(blocks[static_cast<size_t>(s.block)], static_cast<double>(s.repeats));
+    for (const Segment& s : at(i).segments) sum.add(blocks[s.block], static_cast<double>(s.repeats));
   });
   return sum;
 }
@@ -90,18 +100,16 @@ ModelSplit split_model(const ModelSpec& model, const Layout& layout, StageBalanc
   const int64_t parts = layout.pipeline * layout.virtual_stages;
   const bool by_parameters = balance == StageBalance::parameters && parts > 1 && layout.virtual_stages == 1;
   const std::vector<int64_t> counts =
-      by_parameters ? layers_by_parameters(model, parts) : even_layers(model.layers, parts);
+      by_parameters ? layers_by_parameters(model, parts) : even_layers(model.layers(), parts);
+  const Kept kept = layout.recompute == Recompute::selective ? Kept::no_core : Kept::all;
+  LayerSource layers(model);
   ModelSplit split;
   split.pipeline = layout.pipeline;
   for (size_t i = 0; i < counts.size(); ++i) {
-    const bool first = i == 0, last = i + 1 == counts.size();
-    const bool as_before = i > 1 && !last && counts[i] == counts[i - 1];
-    if (!as_before) {
-      split.chunks.push_back(chunk_of_layers(layout, counts[i]));
-      std::vector<Segment>& segments = split.chunks.back().segments;
-      if (first) segments.insert(segments.begin(), {.block = BlockName::embedding});
-      if (last) segments.push_back({.block = BlockName::head});
-    }
+    Chunk chunk{layers.take(counts[i], recomputed_layers(layout, counts[i]), kept)};
+    if (i == 0) chunk.segments.insert(chunk.segments.begin(), {.block = BlockName::embedding});
+    if (i + 1 == counts.size()) chunk.segments.push_back({.block = BlockName::head});
+    if (i == 0 || chunk != split.chunks.back()) split.chunks.push_back(std::move(chunk));
     split.chunk_of.push_back(static_cast<int32_t>(split.chunks.size()) - 1);
   }
   return split;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -24,7 +23,7 @@ struct Segment {
 struct Chunk {
   std::vector<Segment> segments;
 
-  int64_t count(BlockName block) const;
+  int64_t layers() const;
   bool operator==(const Chunk&) const = default;
 };
 
@@ -37,9 +36,8 @@ struct ModelSplit {
 
   const Chunk& at(size_t virtual_stage) const { return chunks[static_cast<size_t>(chunk_of[virtual_stage])]; }
   size_t virtual_stages() const { return chunk_of.size(); }  // of all pipeline stages
-  int64_t count(int64_t stage, BlockName block) const;       // on a pipeline stage
-  // Model state of a rank of a pipeline stage; `blocks`: of one block each, by BlockName.
-  StateCount state(int64_t stage, const std::array<StateCount, kModelBlocks>& blocks) const;
+  // Model state of a rank of a pipeline stage; `blocks`: of one block each.
+  StateCount state(int64_t stage, const ByBlock<StateCount>& blocks) const;
 
   // Calls `visit(virtual stage)` for those of a pipeline stage, in model order.
   template <class Visit>

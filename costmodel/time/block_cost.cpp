@@ -125,7 +125,7 @@ BlockCost BlockPricer::price(const Block& block, const ShardedState& state,
   cost.backward[static_cast<size_t>(Kept::input)] = begin +
                                                     sum(state.restore, groups).as(TimeCategory::recompute) +
                                                     gather + forward.as(TimeCategory::recompute) + backward;
-  cost.state = block.state();
+  cost.parameters = block.parameters();
   cost.saved_bytes = block.saved_bytes();
   cost.attention_core_bytes = block.attention_core_bytes();
   cost.input_bytes = block.input_bytes;

@@ -26,7 +26,7 @@ struct WorkingSet {
 struct BlockCost {
   PassCost forward;                       // with gathers
   std::array<PassCost, kKepts> backward;  // by Kept: with recompute, gathers and reductions
-  StateCount state;
+  double parameters = 0;  // on this rank, before ZeRO; without weights that another block owns
   double saved_bytes = 0, attention_core_bytes = 0, input_bytes = 0, transient_bytes = 0;
   std::array<WorkingSet, kKepts> working;                              // by Kept
   bool reads_weights_forward = false, reads_weights_backward = false;  // else ZeRO-3 gathers nothing

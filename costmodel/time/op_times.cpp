@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <array>
-
 namespace paraplan {
 namespace {
 
@@ -71,11 +69,11 @@ class StageOps {
   const GroupPlacements& groups_;
 };
 
-std::array<WalkCalls, kModelBlocks> calls_on(const StepPlan& plan, int64_t stage) {
-  std::array<WalkCalls, kModelBlocks> calls;
+ByBlock<WalkCalls> calls_on(const StepPlan& plan, int64_t stage, size_t layer_kinds) {
+  ByBlock<WalkCalls> calls(layer_kinds);
   plan.split.for_stage(stage, [&](size_t i) {
     for (const Segment& s : plan.split.at(i).segments) {
-      WalkCalls& of_block = calls[static_cast<size_t>(s.block)];
+      WalkCalls& of_block = calls[s.block];
       const int64_t times = s.repeats * plan.micro_batches;
       of_block.passes += times;
       if (s.kept == Kept::input) of_block.recomputed += times;
@@ -102,10 +100,10 @@ std::vector<std::vector<OpTime>> op_times(const Scenario& scenario, const StepPl
   std::vector<std::vector<OpTime>> stages;
   for (int64_t stage = 0; stage < layout.pipeline; ++stage) {
     StageOps ops(planner.pricer(), plan.groups);
-    const auto calls = calls_on(plan, stage);
-    for (size_t i = 0; i < calls.size(); ++i)
-      ops.add_block(static_cast<BlockName>(i), blocks.blocks[i],
-                    sharded_state(scenario, layout, blocks.blocks[i]), calls[i]);
+    const ByBlock<WalkCalls> calls = calls_on(plan, stage, scenario.model.kinds.size());
+    for (size_t i = 0; i < blocks.size(); ++i)
+      ops.add_block(blocks.name(i), blocks.values[i], sharded_state(scenario, layout, blocks.values[i]),
+                    calls.values[i]);
     ops.add_tail(time.tail(stage));
     time.for_waits(stage, [&ops](const WaitTime& wait) { ops.add_wait(wait); });
     stages.push_back(std::move(ops.ops));

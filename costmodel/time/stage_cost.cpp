@@ -15,10 +15,4 @@ StagePasses stage_passes(const ModelCost& model, const Chunk& chunk) {
   return passes;
 }
 
-std::array<StateCount, kModelBlocks> ModelCost::states() const {
-  std::array<StateCount, kModelBlocks> states;
-  for (size_t i = 0; i < blocks.size(); ++i) states[i] = blocks[i].state;
-  return states;
-}
-
 }  // namespace paraplan

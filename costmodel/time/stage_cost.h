@@ -1,7 +1,5 @@
 #pragma once
 
-#include <array>
-
 #include "costmodel/step/split.h"
 #include "costmodel/time/block_cost.h"
 
@@ -9,12 +7,12 @@ namespace paraplan {
 
 // Price of the blocks a model is made of, in one layout.
 struct ModelCost {
-  std::array<BlockCost, kModelBlocks> blocks;  // by BlockName
-  double stream_bytes = 0;                     // of what goes from block to block, of one micro-batch
+  ByBlock<BlockCost> blocks;
+  ByBlock<StateCount> states;
+  double stream_bytes = 0;  // of what goes from block to block, of one micro-batch
   double logits_elements = 0;
 
-  const BlockCost& of(BlockName name) const { return blocks[static_cast<size_t>(name)]; }
-  std::array<StateCount, kModelBlocks> states() const;  // by BlockName
+  const BlockCost& of(BlockName name) const { return blocks[name]; }
 };
 
 // Time of one micro-batch on one virtual stage.

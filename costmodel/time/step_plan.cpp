@@ -38,9 +38,9 @@ const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacem
   if (found != costs_.end()) return found->second;
   const ModelBlocks blocks = model_blocks(scenario_, layout);
   ModelCost cost;
-  for (size_t i = 0; i < cost.blocks.size(); ++i) {
-    const Block& block = blocks.blocks[i];
-    cost.blocks[i] = pricer_.price(block, sharded_state(scenario_, layout, block), groups);
+  for (const Block& block : blocks.values) {
+    cost.blocks.values.push_back(pricer_.price(block, sharded_state(scenario_, layout, block), groups));
+    cost.states.values.push_back(block.state());
   }
   cost.stream_bytes = cost.of(BlockName::layer).input_bytes;
   cost.logits_elements = logits_elements(scenario_.model, block_shape(scenario_, layout));

@@ -60,11 +60,10 @@ StepTime::StepTime(const Scenario& scenario, const StepPlanner& planner, const S
 
 // Stages with the same state and passes have the same tail.
 void StepTime::time_tails(const StepPlanner& planner) {
-  const auto states = plan_.model->states();
   TailStage last;
   double last_backward_s = -1;
   for (int64_t s = 0; s < plan_.split.pipeline; ++s) {
-    const TailStage state{plan_.split.state(s, states), s == 0, s + 1 == plan_.split.pipeline};
+    const TailStage state{plan_.split.state(s, plan_.model->states), s == 0, s + 1 == plan_.split.pipeline};
     double backward_s = 0;
     plan_.split.for_stage(s, [&](size_t i) { backward_s += plan_.times.backward_s[i]; });
     if (tails_.empty() || !(state == last) || backward_s != last_backward_s)
@@ -78,9 +77,9 @@ void StepTime::time_tails(const StepPlanner& planner) {
 }
 
 // Time in which each data-parallel rank's loader prepares the samples of a step, while the step before runs.
-// BERT's masking is done in Python, token by token; the other families read ready tokens.
+// Masking is done in Python, token by token; for other tasks ready tokens are read.
 double StepTime::loading_s() const {
-  if (scenario_.model.family != Family::bert) return 0;
+  if (scenario_.model.task != TrainingTask::masked_tokens) return 0;
   const double tokens = static_cast<double>(scenario_.global_batch) / static_cast<double>(layout_.data) *
                         static_cast<double>(scenario_.seq_length);
   return tokens * scenario_.software.host.masked_token_s * scenario_.hardware.host.launch_scale;

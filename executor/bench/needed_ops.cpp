@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "costmodel/model/family.h"
 #include "costmodel/prices/op_sample_key.h"
 
 namespace paraplan {
@@ -69,8 +70,8 @@ ShapeJob measurable(const ShapeJob& job) {
   f.gated_activation = f.rotary = f.cross_entropy = true;
   f.attention_dropout = false;
   // Fewer key-value heads than ranks: each rank keeps one. The shapes are the same.
-  ModelSpec& model = changed.scenario.model;
-  model.kv_heads = std::max(model.kv_heads, job.layout.tensor);
+  for (LayerKind& kind : changed.scenario.model.kinds)
+    kind.attention.kv_heads = std::max(kind.attention.kv_heads, job.layout.tensor);
   return changed;
 }
 
@@ -79,11 +80,9 @@ std::vector<NeededOp> needed_ops(const std::vector<ShapeJob>& jobs) {
   for (const ShapeJob& job : jobs) {
     const auto shared = std::make_shared<const ShapeJob>(measurable(job));
     const ModelBlocks blocks = model_blocks(shared->scenario, shared->layout);
-    for (int i = 0; i < kModelBlocks; ++i) {
-      const auto name = static_cast<BlockName>(i);
-      collector.add(shared, name, blocks.of(name),
-                    static_cast<double>(block_count(shared->scenario.model, name)));
-    }
+    for (size_t i = 0; i < blocks.size(); ++i)
+      collector.add(shared, blocks.name(i), blocks.values[i],
+                    static_cast<double>(block_count(shared->scenario.model, blocks.name(i))));
   }
   return std::move(collector.ops);
 }
@@ -99,15 +98,14 @@ std::vector<ShapeJob> general_device_jobs(const SoftwareProfile& software) {
       job.scenario.software = software;
       job.scenario.software.fusion.flash_attention = true;
       job.scenario.precision = Precision::bf16;
-      job.scenario.model = {.name = "general",
-                            .family = family,
-                            .layers = 24,
-                            .hidden = hidden,
-                            .heads = heads,
-                            .kv_heads = heads,
-                            .ffn = gpt ? 4 * hidden : hidden * 8 / 3 / 256 * 256,
-                            .vocab = gpt ? 50257 : 32000,
-                            .dropout = gpt ? 0.1 : 0};
+      job.scenario.model = model_of({.name = "general",
+                                     .family = family,
+                                     .layers = 24,
+                                     .hidden = hidden,
+                                     .heads = heads,
+                                     .ffn = gpt ? 4 * hidden : hidden * 8 / 3 / 256 * 256,
+                                     .vocab = gpt ? 50257 : 32000,
+                                     .dropout = gpt ? 0.1 : 0});
       for (const int64_t seq_length : {1024, 2048, 4096}) {
         for (const int64_t micro_batch : {1, 2, 4, 8}) {
           job.scenario.seq_length = seq_length;
@@ -121,7 +119,7 @@ std::vector<ShapeJob> general_device_jobs(const SoftwareProfile& software) {
 }
 
 Block block_of(const NeededOp& needed) {
-  return model_blocks(needed.job->scenario, needed.job->layout).of(needed.block);
+  return model_blocks(needed.job->scenario, needed.job->layout)[needed.block];
 }
 
 }  // namespace paraplan

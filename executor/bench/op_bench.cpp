@@ -23,6 +23,7 @@ constexpr double kCacheBytes = 64e6;  // layers beyond this much find the caches
 // One block with memory for everything a micro-batch keeps and for its weights.
 struct Rig {
   const BlockProgram* program = nullptr;
+  LaunchSite site;
   std::vector<Buffer> buffers;
   Frame frame;
 };
@@ -38,11 +39,15 @@ class BlockBench {
         all_(group_of_all(world)),
         ranks_(world.size()) {
     add({BlockName::embedding, Kept::all, 0});
-    const BlockProgram& layer = program_.of({BlockName::layer, Kept::all, 1});
-    const double bytes = 8 * layer.block.parameters() + layer.block.saved_bytes();
-    const auto copies = std::clamp<int64_t>(std::llround(kCacheBytes / bytes), 1, program_.model().layers);
-    for (int64_t i = 0; i < copies; ++i) add({BlockName::layer, Kept::all, 1 + i});
-    add({BlockName::head, Kept::all, 1 + program_.model().layers});
+    for (size_t kind = 0; kind < program_.model().kinds.size(); ++kind) {
+      const BlockName name = layer_block(kind);
+      const Block& layer = program_.of({name, Kept::all}).block;
+      const double bytes = 8 * layer.parameters() + layer.saved_bytes();
+      const auto copies =
+          std::clamp<int64_t>(std::llround(kCacheBytes / bytes), 1, block_count(program_.model(), name));
+      for (int64_t i = 0; i < copies; ++i) add({name, Kept::all, 1 + i});
+    }
+    add({BlockName::head, Kept::all, 1 + program_.model().layers()});
   }
 
   void run(double budget_s) {
@@ -69,7 +74,7 @@ class BlockBench {
  private:
   void add(const BlockPlace& place) {
     const BlockProgram& program = program_.of(place);
-    Rig rig{&program, {}, Frame(program.block, program_.element_type())};
+    Rig rig{&program, site_in(place.name, 0), {}, Frame(program.block, program_.element_type())};
     const auto buffer = [&](double bytes, double value) {
       rig.buffers.push_back(pool_.allocate(static_cast<size_t>(bytes), MemoryCategory::activations));
       const int64_t elements = static_cast<int64_t>(bytes) / size_of(program_.element_type());
@@ -134,7 +139,7 @@ class BlockBench {
     for (size_t i = 0; i < ops.size(); ++i) {
       for (const Operand& operand : lifetimes.born[i]) own(rig, operand);
       const double start = now_s();
-      launcher_.launch(ops[i], rig.frame, {});
+      launcher_.launch(ops[i], rig.frame, rig.site);
       if (record && !is_collective(ops[i].kind)) keep(ops[i], now_s() - start);
       for (const Operand& operand : lifetimes.dead[i]) rig.frame.release(operand);
     }

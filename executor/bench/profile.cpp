@@ -7,6 +7,7 @@
 #include <map>
 #include <set>
 
+#include "costmodel/model/family.h"
 #include "costmodel/prices/op_sample_key.h"
 #include "executor/bench/bench_group.h"
 #include "executor/memory/resident.h"
@@ -26,7 +27,7 @@ std::set<OpSampleKey> keys_of(const std::vector<OpSample>& samples) {
 std::vector<Op> ops_of(const ShapeJob& job) {
   const ModelBlocks blocks = model_blocks(job.scenario, job.layout);
   std::vector<Op> ops;
-  for (const Block& block : blocks.blocks)
+  for (const Block& block : blocks.values)
     for (const auto* list : {&block.forward, &block.backward})
       for (const Op& op : *list)
         if (!is_collective(op.kind)) ops.push_back(op);
@@ -80,10 +81,9 @@ double largest_parameters(const std::vector<ShapeJob>& jobs) {
   for (const ShapeJob& job : jobs) {
     const ModelBlocks blocks = model_blocks(job.scenario, job.layout);
     double parameters = 0;
-    for (int i = 0; i < kModelBlocks; ++i) {
-      const auto name = static_cast<BlockName>(i);
-      parameters += static_cast<double>(block_count(job.scenario.model, name)) * blocks.of(name).parameters();
-    }
+    for (size_t i = 0; i < blocks.size(); ++i)
+      parameters += static_cast<double>(block_count(job.scenario.model, blocks.name(i))) *
+                    blocks.values[i].parameters();
     largest = std::max(largest, parameters);
   }
   return largest;
@@ -142,15 +142,13 @@ std::vector<ShapeJob> general_jobs(int64_t ranks, const SoftwareProfile& softwar
         job.scenario.name = "general";
         job.scenario.software = software;
         job.scenario.precision = Precision::fp32;
-        job.scenario.model = {.name = "general",
-                              .family = family,
-                              .layers = 4,
-                              .hidden = hidden,
-                              .heads = 8,
-                              .kv_heads = 8,
-                              .ffn = 4 * hidden,
-                              .vocab = 4096,
-                              .dropout = family == Family::gpt ? 0.1 : 0};
+        job.scenario.model = model_of({.name = "general",
+                                       .family = family,
+                                       .layers = 4,
+                                       .hidden = hidden,
+                                       .heads = 8,
+                                       .vocab = 4096,
+                                       .dropout = family == Family::gpt ? 0.1 : 0});
         job.scenario.seq_length = 128;
         job.scenario.global_batch = micro_batch * ranks;
         job.layout = {.data = ranks, .micro_batch = micro_batch};

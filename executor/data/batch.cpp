@@ -32,8 +32,8 @@ int64_t disguised(int64_t token, int64_t vocab, uint64_t seed, uint64_t place) {
 
 }  // namespace
 
-int64_t targets_per_sample(Family family, int64_t seq_length) {
-  if (family != Family::bert) return seq_length;
+int64_t targets_per_sample(TrainingTask task, int64_t seq_length) {
+  if (task == TrainingTask::next_token) return seq_length;
   return std::max<int64_t>(1, (15 * seq_length + 50) / 100);
 }
 
@@ -53,7 +53,8 @@ Sample masked_sample(std::vector<int64_t> text, int64_t sentence, int64_t vocab,
   const uint64_t place_seed = draw(seed, 0);
   const uint64_t token_seed = draw(seed, 1);
   std::vector<int64_t> targets(text.size(), -1);
-  for (int64_t position : draw_places(length, targets_per_sample(Family::bert, length), place_seed)) {
+  for (int64_t position :
+       draw_places(length, targets_per_sample(TrainingTask::masked_tokens, length), place_seed)) {
     const auto at = static_cast<size_t>(position);
     targets[at] = text[at];
     text[at] = disguised(text[at], vocab, token_seed, at);

@@ -17,8 +17,8 @@ struct Sample {
   int64_t sentence = -1;  // BERT: 1 when the second half does not follow the first, else 0
 };
 
-// Number of targets >= 0 that every sample of this family has.
-int64_t targets_per_sample(Family family, int64_t seq_length);
+// Number of targets >= 0 that every sample has.
+int64_t targets_per_sample(TrainingTask task, int64_t seq_length);
 
 // Training data, the same for every layout: sample i of step s depends on nothing else.
 class SampleSource {

@@ -69,7 +69,7 @@ class Grammar {
 class SyntheticText : public SampleSource {
  public:
   SyntheticText(const ModelSpec& model, int64_t seq_length, int64_t global_batch)
-      : family_(model.family),
+      : task_(model.task),
         vocab_(model.vocab),
         seq_length_(seq_length),
         global_batch_(global_batch),
@@ -78,7 +78,7 @@ class SyntheticText : public SampleSource {
   Sample sample(int64_t step, int64_t index) const override {
     const auto number = static_cast<uint64_t>(step * global_batch_ + index);
     const uint64_t seed = draw(kTextSeed, number);
-    if (family_ != Family::bert) return next_token_sample(tokens(seed, seq_length_ + 1));
+    if (task_ == TrainingTask::next_token) return next_token_sample(tokens(seed, seq_length_ + 1));
     const uint64_t mask_seed = draw(kMaskSeed, number);
     const auto sentence = static_cast<int64_t>(draw(mask_seed, 2) % 2);
     std::vector<int64_t> text = tokens(seed, seq_length_);
@@ -96,7 +96,7 @@ class SyntheticText : public SampleSource {
     return text;
   }
 
-  Family family_;
+  TrainingTask task_;
   int64_t vocab_, seq_length_, global_batch_;
   Grammar grammar_;
 };

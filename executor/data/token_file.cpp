@@ -147,7 +147,7 @@ class TokenFile : public SampleSource {
             int64_t global_batch)
       : file_(path),
         content_(read_content(path, file_.bytes(), model.vocab)),
-        family_(model.family),
+        task_(model.task),
         vocab_(model.vocab),
         seq_length_(seq_length),
         global_batch_(global_batch) {
@@ -162,7 +162,7 @@ class TokenFile : public SampleSource {
   Sample sample(int64_t step, int64_t index) const override {
     const int64_t number = step * global_batch_ + index;
     const int64_t start = number % ((count() - 1) / seq_length_) * seq_length_;
-    if (family_ != Family::bert) return next_token_sample(text(start, seq_length_ + 1));
+    if (task_ == TrainingTask::next_token) return next_token_sample(text(start, seq_length_ + 1));
     const uint64_t seed = draw(kMaskSeed, static_cast<uint64_t>(number));
     const auto sentence = static_cast<int64_t>(draw(seed, 2) % 2);
     std::vector<int64_t> tokens = text(start, seq_length_);
@@ -197,7 +197,7 @@ class TokenFile : public SampleSource {
 
   MappedFile file_;
   Content content_;
-  Family family_;
+  TrainingTask task_;
   int64_t vocab_, seq_length_, global_batch_;
 };
 

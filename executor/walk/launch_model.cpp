@@ -114,7 +114,7 @@ void Launcher::sentence_head(const Op& op, const Frame& frame) {
 void Launcher::loss(const Op& op, const Frame& frame) {
   const auto reads = [&](size_t i) { return frame.matrix(op.reads[i]); };
   const double targets = static_cast<double>(job_.global_batch) *
-                         static_cast<double>(targets_per_sample(job_.model.family, job_.shape.seq_length));
+                         static_cast<double>(targets_per_sample(job_.model.task, job_.shape.seq_length));
   if (op.kind == OpKind::cross_entropy && op.derivative == Derivative::none) {
     if (me_.tensor == 0)
       backend_.cross_entropy(indices(frame, op.reads[0]), 1 / targets, reads(1), reads(2), loss_.data());

@@ -21,15 +21,19 @@ uint32_t stream_of(const char* name, int64_t block) {
 
 Launcher::Launcher(const Job& job, const Coordinates& me, const Groups* groups, Backend& backend)
     : job_(job), me_(me), groups_(groups), backend_(backend), loss_(backend) {
-  const ModelSpec& model = job.model;
-  attention_.batch = job.shape.micro_batch;
-  attention_.heads = model.heads / job.shape.tensor;
-  attention_.kv_heads = model.kv_heads / job.shape.tensor;
-  attention_.queries = job.shape.seq_length / job.shape.context;
-  attention_.keys = job.shape.seq_length;
-  attention_.width = model.head_width();
-  attention_.first_query = me.context * attention_.queries;
-  attention_.causal = model.causal();
+  for (const LayerKind& kind : job.model.kinds) {
+    AttentionShape shape;
+    shape.batch = job.shape.micro_batch;
+    shape.heads = kind.attention.heads / job.shape.tensor;
+    shape.kv_heads = kind.attention.kv_heads / job.shape.tensor;
+    shape.queries = job.shape.seq_length / job.shape.context;
+    shape.keys = job.shape.seq_length;
+    shape.width = kind.attention.head_width;
+    shape.first_query = me.context * shape.queries;
+    shape.causal = kind.attention.causal;
+    attention_of_.push_back(shape);
+  }
+  attention_ = attention_of_.front();
 }
 
 RowMap Launcher::rows_of(const Tensor& tensor, const LaunchSite& site) const {
@@ -41,7 +45,7 @@ RowMap Launcher::rows_of(const Tensor& tensor, const LaunchSite& site) const {
   if (tensor.attention_core) {  // scores: a row per head and token
     map.groups = attention_.heads;
     map.first_group = me_.tensor * attention_.heads;
-    map.all_groups = job_.model.heads;
+    map.all_groups = job_.shape.tensor * attention_.heads;
   } else if (tensor.rows < job_.shape.tokens()) {
     map.first_row = me_.tensor * tensor.rows;
   }
@@ -79,6 +83,7 @@ double Launcher::attention_scale() const {
 }
 
 void Launcher::launch(const Op& op, Frame& frame, const LaunchSite& site) {
+  attention_ = attention_of_[site.layer_kind];
   if (is_collective(op.kind)) return collective(op, frame);
   if (op.kind == OpKind::gemm) return gemm(op, frame);
   if (op.attention_core) {

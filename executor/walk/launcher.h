@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "costmodel/ops/blocks.h"
 #include "executor/walk/device_sum.h"
@@ -13,9 +14,15 @@ namespace paraplan {
 // Which block of which micro-batch an op works for.
 struct LaunchSite {
   int64_t block = 0;         // place in the model
+  size_t layer_kind = 0;     // place in ModelSpec::kinds, of a layer's block
   int64_t first_sample = 0;  // of the micro-batch, in the global batch
   int64_t step = 0;
 };
+
+// The site of a block's ops, of no micro-batch in particular.
+inline LaunchSite site_in(BlockName name, int64_t block) {
+  return {.block = block, .layer_kind = is_layer(name) ? layer_kind(name) : 0};
+}
 
 // Turns ops of the op list into calls of the backend and the communicators. The only place that knows which
 // kernel an op is.
@@ -68,7 +75,8 @@ class Launcher {
   Coordinates me_;
   const Groups* groups_;
   Backend& backend_;
-  AttentionShape attention_;
+  std::vector<AttentionShape> attention_of_;  // by layer kind
+  AttentionShape attention_;                  // of the layer at work
   DeviceSum loss_;
 };
 

@@ -61,11 +61,14 @@ void check_supported(const Scenario& scenario, const Layout& layout, const std::
 }  // namespace
 
 std::optional<std::string> executor_obstacle(const Scenario& scenario, const Layout& layout) {
-  if (scenario.model.kv_heads % layout.tensor == 0) return std::nullopt;
-  return fmt::format(
-      "the executor splits key-value heads over the tensor group: kv_heads {} must be divisible "
-      "by tensor {}",
-      scenario.model.kv_heads, layout.tensor);
+  for (const LayerKind& kind : scenario.model.kinds) {
+    if (kind.attention.kv_heads % layout.tensor == 0) continue;
+    return fmt::format(
+        "the executor splits key-value heads over the tensor group: kv_heads {} must be divisible "
+        "by tensor {}",
+        kind.attention.kv_heads, layout.tensor);
+  }
+  return std::nullopt;
 }
 
 Program::Program(const Scenario& scenario, const Layout& layout, const std::string& device)
@@ -77,12 +80,12 @@ Program::Program(const Scenario& scenario, const Layout& layout, const std::stri
   check_supported(scenario, layout, device);
   const ModelBlocks blocks = model_blocks(scenario, layout);
   const ModelSplit split = split_model(model_, layout, scenario.software.stage_balance);
-  for (int i = 0; i < kModelBlocks; ++i) compile(scenario, blocks, static_cast<BlockName>(i), Kept::all);
+  for (size_t i = 0; i < blocks.size(); ++i) compile(scenario, blocks, blocks.name(i), Kept::all);
   for (const Chunk& chunk : split.chunks)
     for (const Segment& s : chunk.segments) compile(scenario, blocks, s.block, s.kept);
   place_blocks(split);
-  std::array<StateCount, kModelBlocks> states;
-  for (size_t i = 0; i < states.size(); ++i) states[i] = blocks.blocks[i].state();
+  ByBlock<StateCount> states;
+  for (const Block& block : blocks.values) states.values.push_back(block.state());
   for (int64_t s = 0; s < layout.pipeline; ++s)
     tails_.push_back(tail_ops(scenario, layout, {split.state(s, states), s == 0, s + 1 == layout.pipeline}));
 }
@@ -91,7 +94,7 @@ void Program::compile(const Scenario& scenario, const ModelBlocks& blocks, Block
   const auto [found, is_new] = programs_.try_emplace({name, kept});
   if (!is_new) return;
   BlockProgram& program = found->second;
-  program.block = blocks.of(name);
+  program.block = blocks[name];
   program.sharded = sharded_state(scenario, layout_, program.block);
   program.kept = kept;
   program.saved = kept_tensors(program.block, kept);

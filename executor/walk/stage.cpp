@@ -181,8 +181,8 @@ void Stage::forward_block(const Chunk& chunk, size_t i, Slab& slab, const Launch
   BlockState state =
       parameters_.begin(block, Walk::forward, reads_weights(program.block.forward), timed(place));
   frame.weights = state.weights;
-  LaunchSite own = site;
-  own.block = place.index;
+  LaunchSite own = site_in(place.name, place.index);
+  own.first_sample = site.first_sample, own.step = site.step;
   walk(Walk::forward, place, frame, own);
   parameters_.end(block, Walk::forward, std::move(state), timed(place));
 }
@@ -212,8 +212,8 @@ Buffer Stage::backward_block(const Chunk& chunk, size_t i, Slab& slab, Buffer gr
   const BlockPlace& place = chunk.blocks[i];
   const BlockProgram& program = env_.program.of(place);
   const size_t block = chunk.first_block + i;
-  LaunchSite own = site;
-  own.block = place.index;
+  LaunchSite own = site_in(place.name, place.index);
+  own.first_sample = site.first_sample, own.step = site.step;
   Frame frame(program.block, env_.program.element_type());
   bind_saved(frame, program, slab[i]);
   for (TensorId t : program.recomputed) {

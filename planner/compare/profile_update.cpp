@@ -16,7 +16,7 @@ namespace {
 // The list that a walk over a block goes through; none for walks that are not over the block's own ops.
 const std::vector<Op>* ops_of(const ModelBlocks& blocks, const OpKey& key) {
   if (key.block == BlockName::step) return nullptr;
-  const Block& block = blocks.of(key.block);
+  const Block& block = blocks[key.block];
   if (key.walk == Walk::forward || key.walk == Walk::recompute) return &block.forward;
   return key.walk == Walk::backward ? &block.backward : nullptr;
 }

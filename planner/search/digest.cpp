@@ -49,16 +49,26 @@ void add_hardware_lists(std::string& text, const HardwareProfile& hardware) {
 }
 
 void add_model(std::string& text, const ModelSpec& model) {
-  add_line(text, "model.family", to_string(model.family));
-  add_line(text, "model.layers", model.layers);
+  for (const LayerRun& run : model.runs)
+    add_line(text, "model.run", fmt::format("{} {}", run.kind, run.count));
+  for (const LayerKind& kind : model.kinds) {
+    add_line(text, "model.kind.heads", kind.attention.heads);
+    add_line(text, "model.kind.kv_heads", kind.attention.kv_heads);
+    add_line(text, "model.kind.head_width", kind.attention.head_width);
+    add_line(text, "model.kind.qkv_bias", kind.attention.qkv_bias);
+    add_line(text, "model.kind.causal", kind.attention.causal);
+    add_line(text, "model.kind.ffn", kind.feed_forward.width);
+    add_line(text, "model.kind.gated", kind.feed_forward.gated());
+    add_line(text, "model.kind.norm", kind.norm == NormKind::rms ? "rms" : "layer");
+    add_line(text, "model.kind.biases", kind.biases);
+  }
   add_line(text, "model.hidden", model.hidden);
-  add_line(text, "model.heads", model.heads);
-  add_line(text, "model.kv_heads", model.kv_heads);
-  add_line(text, "model.ffn", model.ffn);
   add_line(text, "model.vocab", model.vocab);
+  add_line(text, "model.positions", model.positions == Positions::rotary ? "rotary" : "learned");
   add_line(text, "model.max_positions", model.max_positions);
+  add_line(text, "model.final_norm", model.final_norm == NormKind::rms ? "rms" : "layer");
+  add_line(text, "model.task", model.task == TrainingTask::masked_tokens ? "masked_tokens" : "next_token");
   add_line(text, "model.tied_embeddings", model.tied_embeddings);
-  add_line(text, "model.qkv_bias", model.qkv_bias);
   add_line(text, "model.dropout", model.dropout);
 }
 

@@ -36,12 +36,13 @@ void expand(std::vector<Layout>& layouts, Values values, Set set) {
 std::vector<int64_t> tensor_range(const Scenario& scenario) {
   std::vector<int64_t> sizes =
       powers_of_two(std::min(scenario.cluster.devices_per_node, scenario.cluster.devices()));
-  std::erase_if(sizes, [&](int64_t size) { return scenario.model.heads % size != 0; });
+  for (const LayerKind& kind : scenario.model.kinds)
+    std::erase_if(sizes, [&](int64_t size) { return kind.attention.heads % size != 0; });
   return sizes;
 }
 
 std::vector<int64_t> pipeline_range(const Scenario& scenario, const Layout& layout) {
-  return divisors(scenario.cluster.devices() / (layout.tensor * layout.context), scenario.model.layers);
+  return divisors(scenario.cluster.devices() / (layout.tensor * layout.context), scenario.model.layers());
 }
 
 // Sizes that divide what a data-parallel replica gets; 1 when the batch does not even divide over the
@@ -57,9 +58,9 @@ std::vector<int64_t> micro_batch_range(const Scenario& scenario, const Layout& l
 std::vector<int64_t> virtual_stage_range(const Scenario& scenario, const Layout& layout) {
   const int64_t replica_batch = scenario.global_batch / layout.data;
   const bool even = scenario.global_batch % layout.data == 0 && replica_batch % layout.micro_batch == 0 &&
-                    scenario.model.layers % layout.pipeline == 0;
+                    scenario.model.layers() % layout.pipeline == 0;
   if (layout.pipeline == 1 || !even || replica_batch / layout.micro_batch % layout.pipeline != 0) return {};
-  return divisors(scenario.model.layers / layout.pipeline, kMostVirtualStages);
+  return divisors(scenario.model.layers() / layout.pipeline, kMostVirtualStages);
 }
 
 std::vector<int> zero_stage_range(const Layout& layout) {
@@ -102,7 +103,7 @@ std::vector<RecomputeChoice> recompute_choices(const Scenario& scenario, const L
     if (!layers.empty()) modes.push_back(Recompute::layers);
   }
   if (layers.empty())
-    layers = powers_of_two(std::max<int64_t>(1, scenario.model.layers / layout.pipeline - 1));
+    layers = powers_of_two(std::max<int64_t>(1, scenario.model.layers() / layout.pipeline - 1));
 
   std::vector<RecomputeChoice> choices;
   for (const Recompute mode : modes) {

@@ -86,7 +86,7 @@ std::vector<RankingGroup> rank(const Scenario& scenario, const std::vector<Predi
         prediction != nullptr ? prediction->iteration_time_s : std::numeric_limits<double>::infinity();
     const auto samples = static_cast<double>(job.global_batch);
     for (const std::string& recompute : {std::string(), recompute_name(row.measured.layout)}) {
-      const GroupKey key{job.model.name,        job.model.layers,     job.seq_length,
+      const GroupKey key{job.model.name,        job.model.layers(),   job.seq_length,
                          job.cluster.devices(), job.cluster.clock_hz, recompute};
       groups[key].push_back({*time_s / samples, predicted_s / samples});
     }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "costmodel/model/family.h"
 #include "costmodel/ops/model_size.h"
 
 namespace paraplan {
@@ -12,28 +13,32 @@ namespace {
 
 // h 4096, a 32, f 4 h.
 ModelSpec gpt() {
-  return {.name = "test gpt",
-          .family = Family::gpt,
-          .layers = 4,
-          .hidden = 4096,
-          .heads = 32,
-          .kv_heads = 32,
-          .ffn = 16384,
-          .vocab = 50257,
-          .max_positions = 2048,
-          .dropout = 0.1};
+  return paraplan::model_of({.name = "test gpt",
+                             .family = Family::gpt,
+                             .layers = 4,
+                             .hidden = 4096,
+                             .heads = 32,
+                             .kv_heads = 32,
+                             .ffn = 16384,
+                             .vocab = 50257,
+                             .max_positions = 2048,
+                             .dropout = 0.1});
 }
 
 ModelSpec llama() {
-  return {.name = "test llama",
-          .family = Family::llama,
-          .layers = 4,
-          .hidden = 4096,
-          .heads = 32,
-          .kv_heads = 8,
-          .ffn = 14336,
-          .vocab = 32000,
-          .tied_embeddings = false};
+  return paraplan::model_of({.name = "test llama",
+                             .family = Family::llama,
+                             .layers = 4,
+                             .hidden = 4096,
+                             .heads = 32,
+                             .kv_heads = 8,
+                             .ffn = 14336,
+                             .vocab = 32000,
+                             .tied_embeddings = false});
+}
+
+Block layer_of(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape) {
+  return transformer_layer(model, model.kinds.front(), fusion, shape);
 }
 
 BlockShape shape_of(int64_t tensor, bool sequence_parallel) {
@@ -47,7 +52,7 @@ constexpr double kTokensTimesHidden = 2.0 * 2048 * 4096;   // s b h
 TEST(LayerActivations, AreThoseOfKorthikanti) {
   for (int64_t tensor : {1, 2, 4, 8}) {
     const auto t = static_cast<double>(tensor);
-    const Block layer = transformer_layer(gpt(), Fusion{}, shape_of(tensor, false));
+    const Block layer = layer_of(gpt(), Fusion{}, shape_of(tensor, false));
     // At t = 1: s b h (34 + 5 a s / h).
     const double expected = kTokensTimesHidden * (10 + 24 / t + kAttentionTerm / t);
     EXPECT_NEAR(layer.saved_bytes() / expected, 1, 1e-3) << "tensor " << tensor;
@@ -58,7 +63,7 @@ TEST(LayerActivations, AreThoseOfKorthikanti) {
 TEST(LayerActivations, AreDividedBySequenceParallel) {
   for (int64_t tensor : {2, 4, 8}) {
     const auto t = static_cast<double>(tensor);
-    const Block layer = transformer_layer(gpt(), Fusion{}, shape_of(tensor, true));
+    const Block layer = layer_of(gpt(), Fusion{}, shape_of(tensor, true));
     EXPECT_NEAR(layer.saved_bytes() / (kTokensTimesHidden * (34 + kAttentionTerm) / t), 1, 1e-3);
     // Selective recompute leaves 34 s b h / t, full recompute the input.
     EXPECT_NEAR((layer.saved_bytes() - layer.attention_core_bytes()) / (34 * kTokensTimesHidden / t), 1,
@@ -70,7 +75,7 @@ TEST(LayerActivations, AreDividedBySequenceParallel) {
 TEST(LayerActivations, WithFlashAttentionHoldNoScores) {
   Fusion fusion;
   fusion.flash_attention = true;
-  const Block layer = transformer_layer(gpt(), fusion, shape_of(1, false));
+  const Block layer = layer_of(gpt(), fusion, shape_of(1, false));
   // One fp32 number per head and token instead of the scores.
   EXPECT_DOUBLE_EQ(layer.attention_core_bytes(), 4.0 * 32 * 2 * 2048);
   EXPECT_NEAR((layer.saved_bytes() - layer.attention_core_bytes()) / (34 * kTokensTimesHidden), 1, 1e-3);
@@ -82,28 +87,28 @@ TEST(LayerActivations, OfLlama) {
   // masks.
   Fusion fusion;
   fusion.flash_attention = true;
-  const Block layer = transformer_layer(llama(), fusion, shape_of(1, false));
+  const Block layer = layer_of(llama(), fusion, shape_of(1, false));
   EXPECT_NEAR(layer.saved_bytes() / (kTokensTimesHidden * 34), 1, 2e-3);
 }
 
 TEST(LayerWeights, AreTheAnalyticCount) {
   const double h = 4096;
   // QKV 3 h^2 + 3 h, projection h^2 + h, MLP 8 h^2 + 5 h, two LayerNorms 4 h.
-  EXPECT_DOUBLE_EQ(transformer_layer(gpt(), Fusion{}, shape_of(1, false)).parameters(), 12 * h * h + 13 * h);
+  EXPECT_DOUBLE_EQ(layer_of(gpt(), Fusion{}, shape_of(1, false)).parameters(), 12 * h * h + 13 * h);
   // Split but for the norms and the biases of row-parallel products: 6 h.
-  EXPECT_DOUBLE_EQ(transformer_layer(gpt(), Fusion{}, shape_of(4, false)).parameters(),
+  EXPECT_DOUBLE_EQ(layer_of(gpt(), Fusion{}, shape_of(4, false)).parameters(),
                    (12 * h * h + 7 * h) / 4 + 6 * h);
   // Queries and projection 2 h^2, keys and values 2 h^2 / 4, three matrices of h x 3.5 h, two norms.
-  EXPECT_DOUBLE_EQ(transformer_layer(llama(), Fusion{}, shape_of(1, false)).parameters(),
+  EXPECT_DOUBLE_EQ(layer_of(llama(), Fusion{}, shape_of(1, false)).parameters(),
                    (2 + 0.5 + 10.5) * h * h + 2 * h);
 }
 
 TEST(LayerWeights, KeepAKeyValueHeadOnEveryRank) {
   const double h = 4096, w = 128;
   ModelSpec model = llama();
-  model.kv_heads = 2;
+  model.kinds[0].attention.kv_heads = 2;
   // Eight ranks, two heads of keys and values: 4 query heads and one key-value head on each.
-  EXPECT_DOUBLE_EQ(transformer_layer(model, Fusion{}, shape_of(8, false)).parameters(),
+  EXPECT_DOUBLE_EQ(layer_of(model, Fusion{}, shape_of(8, false)).parameters(),
                    h * (4 * w + 2 * w) + 4 * w * h + 10.5 * h * h / 8 + 2 * h);
 }
 
@@ -122,11 +127,11 @@ TEST(LayerFlops, AreTwoPerWeightAndTokenForwardAndFourBackward) {
       if (sequence_parallel && tensor == 1) continue;
       const BlockShape shape = shape_of(tensor, sequence_parallel);
       const double gpt_matrices = 12 * h * h / static_cast<double>(tensor);
-      const Block layer = transformer_layer(gpt(), Fusion{}, shape);
+      const Block layer = layer_of(gpt(), Fusion{}, shape);
       EXPECT_DOUBLE_EQ(gemm_flop(layer.forward), 2 * gpt_matrices * tokens);
       EXPECT_DOUBLE_EQ(gemm_flop(layer.backward), 4 * gpt_matrices * tokens);
       const double llama_matrices = 13 * h * h / static_cast<double>(tensor);
-      const Block gated = transformer_layer(llama(), Fusion{}, shape);
+      const Block gated = layer_of(llama(), Fusion{}, shape);
       EXPECT_DOUBLE_EQ(gemm_flop(gated.forward), 2 * llama_matrices * tokens);
       EXPECT_DOUBLE_EQ(gemm_flop(gated.backward), 4 * llama_matrices * tokens);
     }
@@ -145,13 +150,13 @@ double attention_flop(const std::vector<Op>& ops) {
 TEST(LayerFlops, OfAttention) {
   // Scores and weighted sum: 4 b s^2 h forward, twice that backward.
   const double s = 2048, full = 4 * 2 * s * s * 4096;
-  const Block layer = transformer_layer(gpt(), Fusion{}, shape_of(2, false));
+  const Block layer = layer_of(gpt(), Fusion{}, shape_of(2, false));
   EXPECT_DOUBLE_EQ(attention_flop(layer.forward), full / 2);
   EXPECT_DOUBLE_EQ(attention_flop(layer.backward), full);
   // Flash attention: half of it under a causal mask, 2.5 times as much backward.
   Fusion fusion;
   fusion.flash_attention = true;
-  const Block flash = transformer_layer(gpt(), fusion, shape_of(2, false));
+  const Block flash = layer_of(gpt(), fusion, shape_of(2, false));
   const auto flop = [](const std::vector<Op>& ops, OpKind kind) {
     return std::find_if(ops.begin(), ops.end(), [&](const Op& op) { return op.kind == kind; })->flop;
   };
@@ -170,20 +175,20 @@ TEST(LayerFlash, CarriesItsShape) {
   BlockShape shape = shape_of(4, false);
   shape.context = 2;
   ModelSpec model = gpt();
-  for (const Family family : {Family::gpt, Family::bert}) {
-    model.family = family;
-    const Block layer = transformer_layer(model, fusion, shape);
+  for (const bool causal : {true, false}) {
+    model.kinds[0].attention.causal = causal;
+    const Block layer = layer_of(model, fusion, shape);
     for (const Op& op : {flash_op(layer.forward), flash_op(layer.backward)}) {
       EXPECT_EQ(op.m, 1024);
       EXPECT_EQ(op.n, 2048);
       EXPECT_EQ(op.k, 128);
       EXPECT_EQ(op.batch, 16);
-      EXPECT_EQ(op.causal, family == Family::gpt);
+      EXPECT_EQ(op.causal, causal);
       EXPECT_EQ(op.random_numbers, 16.0 * 1024 * 2048);
     }
   }
   // No dropout, nothing drawn.
-  EXPECT_EQ(flash_op(transformer_layer(llama(), fusion, shape).backward).random_numbers, 0);
+  EXPECT_EQ(flash_op(layer_of(llama(), fusion, shape).backward).random_numbers, 0);
 }
 
 struct Collectives {
@@ -206,7 +211,7 @@ Collectives collectives_of(const std::vector<Op>& ops) {
 
 TEST(LayerCollectives, AreFourAllReduces) {
   // Shoeybi et al. 2019, figure 4: two forward, two backward.
-  const Block layer = transformer_layer(gpt(), Fusion{}, shape_of(4, false));
+  const Block layer = layer_of(gpt(), Fusion{}, shape_of(4, false));
   EXPECT_EQ(collectives_of(layer.forward), (Collectives{2, 0, 0}));
   EXPECT_EQ(collectives_of(layer.backward), (Collectives{2, 0, 0}));
 }
@@ -214,13 +219,13 @@ TEST(LayerCollectives, AreFourAllReduces) {
 TEST(LayerCollectives, OfSequenceParallelAreGathersAndScatters) {
   // Korthikanti et al. 2022, section 4.2.2: four forward and four backward, and the inputs of the two
   // column-parallel products gathered again for their weight gradients.
-  const Block layer = transformer_layer(gpt(), Fusion{}, shape_of(4, true));
+  const Block layer = layer_of(gpt(), Fusion{}, shape_of(4, true));
   EXPECT_EQ(collectives_of(layer.forward), (Collectives{0, 2, 2}));
   EXPECT_EQ(collectives_of(layer.backward), (Collectives{0, 4, 2}));
 }
 
 TEST(LayerCollectives, NoneOnOneRank) {
-  const Block layer = transformer_layer(gpt(), Fusion{}, shape_of(1, false));
+  const Block layer = layer_of(gpt(), Fusion{}, shape_of(1, false));
   EXPECT_EQ(collectives_of(layer.forward), Collectives{});
   EXPECT_EQ(collectives_of(layer.backward), Collectives{});
 }
@@ -228,7 +233,7 @@ TEST(LayerCollectives, NoneOnOneRank) {
 TEST(LayerCollectives, OfTheContextGroupCarryKeysAndValues) {
   BlockShape shape = shape_of(1, false);
   shape.context = 4;
-  const Block layer = transformer_layer(llama(), Fusion{}, shape);
+  const Block layer = layer_of(llama(), Fusion{}, shape);
   // Keys and values of all tokens: 2 b s (8 heads of 128) elements of two bytes; backward their gradients
   // too.
   const auto check = [](const std::vector<Op>& ops, int expected) {
@@ -272,7 +277,7 @@ TEST(ModelFlops, LeaveOutTheMaskedHalfOfACausalModel) {
            model_flop_per_sample(model, 2048, AttentionCount::unmasked);
   };
   EXPECT_DOUBLE_EQ(masked(), 6.0 * 2048 * 2048 * 4 * 4096);
-  model.family = Family::bert;
+  model.kinds[0].attention.causal = false;
   EXPECT_EQ(masked(), 0);
 }
 

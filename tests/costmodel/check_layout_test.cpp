@@ -37,14 +37,14 @@ TEST(CheckLayout, UsesEveryDevice) {
 
 TEST(CheckLayout, DividesTheLayerOverTheTensorGroup) {
   Scenario s = bert();
-  s.model.heads = s.model.kv_heads = 12;
+  s.model.kinds[0].attention.heads = s.model.kinds[0].attention.kv_heads = 12;
   expect_broken(s, {.tensor = 8}, "heads not divisible by tensor", "heads 12 is not divisible by tensor 8");
   s = bert();
-  s.model.ffn = 4100;
+  s.model.kinds[0].feed_forward.width = 4100;
   expect_broken(s, {.tensor = 8}, "ffn not divisible by tensor", "ffn 4100 is not divisible by tensor 8");
   s = bert();
-  s.model.heads = 24;
-  s.model.kv_heads = 6;
+  s.model.kinds[0].attention.heads = 24;
+  s.model.kinds[0].attention.kv_heads = 6;
   expect_broken(s, {.tensor = 8}, "kv_heads and tensor do not divide each other",
                 "kv_heads 6 and tensor 8: one must divide the other");
 }
@@ -68,7 +68,7 @@ TEST(CheckLayout, DividesTheBatch) {
 
 TEST(CheckLayout, GivesEveryStageALayer) {
   Scenario s = bert();
-  s.model.layers = 6;
+  s.model.resize(6);
   expect_broken(s, {.pipeline = 8}, "more pipeline stages than layers",
                 "pipeline * virtual_stages is 8, the model has 6 layers");
 }

@@ -82,7 +82,7 @@ TEST_P(OfScenario, RatesFollowFromTheIterationTime) {
     EXPECT_EQ(p.micro_batches * p.layout.micro_batch * p.layout.data, scenario.global_batch);
     int64_t layers = 0;
     for (const StagePrediction& stage : p.stages) layers += stage.layers;
-    EXPECT_EQ(layers, scenario.model.layers);
+    EXPECT_EQ(layers, scenario.model.layers());
   }
 }
 
@@ -121,7 +121,7 @@ TEST_P(OfScenario, TimeGrowsWithTheWork) {
     more.seq_length *= 16;
     EXPECT_GT(time_of(more, layout), time_s) << "32 times the sequence: " << to_string(layout);
     more = scenario;
-    more.model.layers *= 2;
+    more.model.resize(2 * more.model.layers());
     EXPECT_GT(time_of(more, layout), time_s) << "twice the layers: " << to_string(layout);
   }
 }
@@ -232,10 +232,11 @@ TEST(CostModel, TheHardwaresLaunchPacesSmallKernels) {
 TEST(CostModel, CopesWithAHugeJob) {
   // 12 x 512 x 40960^2 = 1.03e13 parameters, a million tokens per sample, 2^20 devices.
   Scenario scenario = shipped_scenario("gpt3_175b_a100");
-  scenario.model.layers = 512;
+  scenario.model.resize(512);
   scenario.model.hidden = 40960;
-  scenario.model.heads = scenario.model.kv_heads = 512;
-  scenario.model.ffn = 4 * 40960;
+  Attention& attention = scenario.model.kinds[0].attention;
+  attention.heads = attention.kv_heads = 512, attention.head_width = 80;
+  scenario.model.kinds[0].feed_forward.width = 4 * 40960;
   scenario.model.max_positions = 2048;  // every tensor rank holds all positions
   scenario.seq_length = 1 << 20;
   scenario.global_batch = 16384;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <string>
 
+#include "costmodel/model/family.h"
 #include "costmodel/ops/blocks.h"
 
 namespace paraplan {
@@ -111,16 +112,20 @@ struct Variant {
 };
 
 ModelSpec model_of(Family family, double dropout) {
-  return {.name = "small",
-          .family = family,
-          .layers = 2,
-          .hidden = 64,
-          .heads = 8,
-          .kv_heads = family == Family::llama ? 4 : 8,
-          .ffn = 256,
-          .vocab = 96,
-          .max_positions = 32,
-          .dropout = dropout};
+  return paraplan::model_of({.name = "small",
+                             .family = family,
+                             .layers = 2,
+                             .hidden = 64,
+                             .heads = 8,
+                             .kv_heads = family == Family::llama ? 4 : 8,
+                             .ffn = 256,
+                             .vocab = 96,
+                             .max_positions = 32,
+                             .dropout = dropout});
+}
+
+Block layer_of(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape) {
+  return transformer_layer(model, model.kinds.front(), fusion, shape);
 }
 
 std::vector<Fusion> fusions() {
@@ -161,7 +166,7 @@ std::vector<Variant> variants() {
                                    std::to_string(dropout) + " fusion " + std::to_string(f) + " tensor " +
                                    std::to_string(shape.tensor) + " context " +
                                    std::to_string(shape.context) + (shape.sequence_parallel ? " sp " : " ");
-          all.push_back({name + "layer", transformer_layer(model, fusion, shape)});
+          all.push_back({name + "layer", layer_of(model, fusion, shape)});
           all.push_back({name + "embedding", embedding_block(model, fusion, shape)});
           all.push_back({name + "head", head_block(model, fusion, shape, false)});
         }

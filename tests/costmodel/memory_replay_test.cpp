@@ -16,7 +16,9 @@ using enum MemoryCategory;
 // the embedding keeps 10, the head 50 beside logits of 7 elements of four bytes.
 ModelCost model() {
   ModelCost cost;
-  auto& [embedding, layer, head] = cost.blocks;
+  cost.blocks = ByBlock<BlockCost>(1);
+  BlockCost &embedding = cost.blocks[BlockName::embedding], &layer = cost.blocks[BlockName::layer],
+            &head = cost.blocks[BlockName::head];
   layer.saved_bytes = 1000, layer.attention_core_bytes = 300, layer.input_bytes = 200;
   layer.working[0] = {.forward = 400, .backward = 600};
   layer.working[1] = {.forward = 450, .recompute = 150, .redone_bytes = 300, .backward = 600};
@@ -130,15 +132,15 @@ TEST(ReplayedPeak, HoldsWholeWeightsAndGradientsBlockByBlock) {
 TEST(ReplayedPeak, IsTheSumOfThePartsOfAPrediction) {
   Scenario s = shipped_scenario("gpt_medium_cpu");
   s.cluster = {.nodes = 1, .devices_per_node = 1};
-  s.model.layers = 1, s.seq_length = 64, s.global_batch = 4;
+  s.model.resize(1), s.seq_length = 64, s.global_batch = 4;
   s.software.state.gradient_copy.value = 0;
   s.memory_level = MemoryLevel::allocated;
   for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
     const Layout layout{.micro_batch = 2, .recompute = recompute};
     const auto p = std::get<Prediction>(CostModel(s).predict(layout));
     const ModelBlocks blocks = model_blocks(s, layout);
-    const Block &embedding = blocks.of(BlockName::embedding), &layer = blocks.of(BlockName::layer),
-                &head = blocks.of(BlockName::head);
+    const Block &embedding = blocks[BlockName::embedding], &layer = blocks[BlockName::layer],
+                &head = blocks[BlockName::head];
     const Kept kept = recompute == Recompute::none        ? Kept::all
                       : recompute == Recompute::selective ? Kept::no_core
                                                           : Kept::input;

@@ -21,7 +21,7 @@ using enum TimeCategory;
 // Four layers trained by software that does everything in order and hides nothing.
 Scenario serial_scenario(int devices) {
   Scenario s = shipped_scenario("gpt_medium_cpu");
-  s.model.layers = 4;
+  s.model.resize(4);
   s.model.dropout = 0.1;
   s.cluster = {.nodes = 1, .devices_per_node = devices};
   s.global_batch = 8;

@@ -2,6 +2,7 @@
 
 #include "costmodel/cost_model.h"
 #include "costmodel/io/profiles/profiles.h"
+#include "costmodel/model/family.h"
 #include "tests/costmodel/shipped_scenario.h"
 
 namespace paraplan {
@@ -13,15 +14,15 @@ namespace {
 constexpr double kGiB = 1024.0 * 1024 * 1024;
 
 ModelSpec llama(int64_t layers, int64_t hidden, int64_t heads, int64_t kv_heads, int64_t ffn, int64_t vocab) {
-  return {.name = "reported",
-          .family = Family::llama,
-          .layers = layers,
-          .hidden = hidden,
-          .heads = heads,
-          .kv_heads = kv_heads,
-          .ffn = ffn,
-          .vocab = vocab,
-          .tied_embeddings = false};
+  return paraplan::model_of({.name = "reported",
+                             .family = Family::llama,
+                             .layers = layers,
+                             .hidden = hidden,
+                             .heads = heads,
+                             .kv_heads = kv_heads,
+                             .ffn = ffn,
+                             .vocab = vocab,
+                             .tied_embeddings = false});
 }
 
 struct Reported {

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "costmodel/base/input_error.h"
+#include "costmodel/model/family.h"
 
 namespace paraplan {
 namespace {
@@ -20,16 +21,16 @@ namespace {
 namespace fs = std::filesystem;
 
 ModelSpec model_of(Family family, int64_t vocab) {
-  return {.name = "test", .family = family, .vocab = vocab};
+  return paraplan::model_of({.name = "test", .family = family, .vocab = vocab});
 }
 
 TEST(TargetsPerSample, IsFifteenPercentForBertAndAllElsewhere) {
-  EXPECT_EQ(targets_per_sample(Family::gpt, 100), 100);
-  EXPECT_EQ(targets_per_sample(Family::llama, 7), 7);
-  EXPECT_EQ(targets_per_sample(Family::bert, 512), 77);  // 76.8
-  EXPECT_EQ(targets_per_sample(Family::bert, 128), 19);  // 19.2
-  EXPECT_EQ(targets_per_sample(Family::bert, 10), 2);    // 1.5, up
-  EXPECT_EQ(targets_per_sample(Family::bert, 2), 1);     // 0.3, but at least one
+  EXPECT_EQ(targets_per_sample(TrainingTask::next_token, 100), 100);
+  EXPECT_EQ(targets_per_sample(TrainingTask::next_token, 7), 7);
+  EXPECT_EQ(targets_per_sample(TrainingTask::masked_tokens, 512), 77);  // 76.8
+  EXPECT_EQ(targets_per_sample(TrainingTask::masked_tokens, 128), 19);  // 19.2
+  EXPECT_EQ(targets_per_sample(TrainingTask::masked_tokens, 10), 2);    // 1.5, up
+  EXPECT_EQ(targets_per_sample(TrainingTask::masked_tokens, 2), 1);     // 0.3, but at least one
 }
 
 TEST(SyntheticText, ASampleDependsOnItsNumberOnly) {

@@ -32,7 +32,9 @@ Dimension models() {
           {{"gpt", [](LayoutCase& c) { c.family = Family::gpt; }},
            {"gpt_untied", [](LayoutCase& c) { c.family = Family::gpt, c.tied_embeddings = false; }},
            {"bert", [](LayoutCase& c) { c.family = Family::bert; }},
-           {"llama", [](LayoutCase& c) { c.family = Family::llama, c.tied_embeddings = false; }}}};
+           {"llama", [](LayoutCase& c) { c.family = Family::llama, c.tied_embeddings = false; }},
+           {"llama_two_kinds",
+            [](LayoutCase& c) { c.family = Family::llama, c.tied_embeddings = false, c.two_kinds = true; }}}};
 }
 
 std::vector<Dimension> all_dimensions() {
@@ -105,7 +107,13 @@ std::optional<Choice> best_choice(CaseSpace& space, const ValuePairs& pairs, std
 Scenario scenario_of(const LayoutCase& c, Precision precision) {
   Scenario s = small_scenario(c.family, c.dropout);
   s.model.tied_embeddings = c.tied_embeddings;
-  s.model.layers = c.layers;
+  s.model.resize(c.layers);
+  if (c.two_kinds) {
+    s.model.kinds.push_back(s.model.kinds.front());
+    s.model.kinds[0].feed_forward.width = 32;
+    s.model.kinds[1].attention.kv_heads = s.model.kinds[1].attention.heads;
+    s.model.runs = {{0, 1}, {1, c.layers - 1}};
+  }
   s.software.fusion.flash_attention = c.flash_attention;
   s.cluster.devices_per_node = c.layout.devices();
   s.precision = precision;
@@ -115,6 +123,7 @@ Scenario scenario_of(const LayoutCase& c, Precision precision) {
 std::string name_of(const LayoutCase& c) {
   std::string name = to_string(c.family);
   if (c.family == Family::gpt && !c.tied_embeddings) name += "_untied";
+  if (c.two_kinds) name += "_two_kinds";
   name += "_layers" + std::to_string(c.layers);
   if (c.dropout > 0) name += "_dropout";
   if (c.flash_attention) name += "_flash";
@@ -140,8 +149,8 @@ LayoutCase CaseSpace::at(const Choice& choice) const {
 bool CaseSpace::legal(const LayoutCase& c) {
   constexpr int64_t kMostRanks = 8;
   if (c.layout.devices() > kMostRanks) return false;
-  scenario_.model.layers = c.layers;
-  scenario_.model.kv_heads = c.family == Family::llama ? 2 : 4;
+  scenario_.model.resize(c.layers);
+  scenario_.model.kinds[0].attention.kv_heads = c.family == Family::llama ? 2 : 4;
   scenario_.cluster.devices_per_node = c.layout.devices();
   return !check_layout(scenario_, c.layout);
 }

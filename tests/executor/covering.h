@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "costmodel/model/family.h"
 #include "costmodel/model/layout.h"
 #include "costmodel/model/scenario.h"
 
@@ -18,6 +19,7 @@ struct LayoutCase {
   bool tied_embeddings = true;
   double dropout = 0;
   int64_t layers = 4;
+  bool two_kinds = false;  // the first layer narrower, with fewer key-value heads
   bool flash_attention = false;
   Layout layout;
 };

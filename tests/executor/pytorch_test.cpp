@@ -23,11 +23,13 @@ Family family_of(const std::string& name) {
 
 Scenario scenario_of(const Json& model, Precision precision) {
   Scenario s = small_scenario(family_of(model.at("family")), 0);
-  s.model.layers = model.at("layers");
+  s.model.resize(model.at("layers"));
   s.model.hidden = model.at("hidden");
-  s.model.heads = model.at("heads");
-  s.model.kv_heads = model.at("kv_heads");
-  s.model.ffn = model.at("ffn");
+  LayerKind& layer = s.model.kinds[0];
+  layer.attention.heads = model.at("heads");
+  layer.attention.kv_heads = model.at("kv_heads");
+  layer.attention.head_width = s.model.hidden / layer.attention.heads;
+  layer.feed_forward.width = model.at("ffn");
   s.model.vocab = model.at("vocab");
   s.model.max_positions = model.at("max_positions");
   s.model.tied_embeddings = model.at("tied_embeddings");
@@ -41,7 +43,7 @@ Scenario scenario_of(const Json& model, Precision precision) {
 class ScriptText : public SampleSource {
  public:
   explicit ScriptText(const Scenario& s)
-      : family_(s.model.family),
+      : task_(s.model.task),
         length_(s.seq_length),
         batch_(s.global_batch),
         vocab_(static_cast<uint64_t>(s.model.vocab)) {}
@@ -54,15 +56,16 @@ class ScriptText : public SampleSource {
     Sample sample;
     for (int64_t t = 0; t < length_; ++t) {
       sample.tokens.push_back(token(t));
-      if (family_ != Family::bert) sample.targets.push_back(token(t + 1));
-      if (family_ == Family::bert) sample.targets.push_back(t % 7 == 3 ? token(length_ + 1 + t) : -1);
+      if (task_ == TrainingTask::next_token) sample.targets.push_back(token(t + 1));
+      if (task_ == TrainingTask::masked_tokens)
+        sample.targets.push_back(t % 7 == 3 ? token(length_ + 1 + t) : -1);
     }
-    if (family_ == Family::bert) sample.sentence = token(2 * length_ + 2) % 2;
+    if (task_ == TrainingTask::masked_tokens) sample.sentence = token(2 * length_ + 2) % 2;
     return sample;
   }
 
  private:
-  Family family_;
+  TrainingTask task_;
   int64_t length_, batch_;
   uint64_t vocab_;
 };

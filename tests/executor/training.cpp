@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "costmodel/base/input_error.h"
+#include "costmodel/model/family.h"
 #include "executor/worlds/worlds.h"
 
 namespace paraplan {
@@ -46,16 +47,16 @@ double largest_difference(const Gradients& whole, const Gradients& other, bool c
 Scenario small_scenario(Family family, double dropout) {
   Scenario s;
   s.name = "small";
-  s.model = {.name = "small",
-             .family = family,
-             .layers = 4,
-             .hidden = 32,
-             .heads = 4,
-             .kv_heads = family == Family::llama ? 2 : 4,
-             .ffn = family == Family::llama ? 48 : 64,
-             .vocab = 61,
-             .tied_embeddings = family != Family::llama,
-             .dropout = dropout};
+  s.model = model_of({.name = "small",
+                      .family = family,
+                      .layers = 4,
+                      .hidden = 32,
+                      .heads = 4,
+                      .kv_heads = family == Family::llama ? 2 : 4,
+                      .ffn = family == Family::llama ? 48 : 64,
+                      .vocab = 61,
+                      .tied_embeddings = family != Family::llama,
+                      .dropout = dropout});
   s.seq_length = 16;
   s.global_batch = 8;
   s.precision = Precision::fp64;

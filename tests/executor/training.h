@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "costmodel/model/family.h"
 #include "executor/run/trainer.h"
 
 namespace paraplan {

@@ -53,7 +53,7 @@ TEST(ProfileUpdate, TakesKernelsWithTheirShapes) {
   const std::vector<OpSample>& samples = updated.profile.device.op_samples;
   EXPECT_EQ(samples.size(), updated.ops);
   // GELU of a layer: once forward (and redone), once backward; on eight ranks.
-  const Block layer = model_blocks(s, kLayout).of(BlockName::layer);
+  const Block layer = model_blocks(s, kLayout)[BlockName::layer];
   const auto gelu = std::ranges::find(layer.forward, OpKind::gelu, &Op::kind);
   const auto found = samples_of(samples, OpKind::gelu, Derivative::none);
   ASSERT_EQ(found.size(), 1U);
@@ -89,7 +89,7 @@ TEST(ProfileUpdate, IsTheMeanOverAllCallsOfAShape) {
   const Scenario s = measured_scenario();
   RunRecord run = run_of(s);
   // Two stages and two passes made 10 + 30 calls of one op in 1 + 7 seconds.
-  const Block layer = model_blocks(s, kLayout).of(BlockName::layer);
+  const Block layer = model_blocks(s, kLayout)[BlockName::layer];
   const auto gelu = std::ranges::find(layer.forward, OpKind::gelu, &Op::kind);
   OpTime op{.key = {BlockName::layer, Walk::forward, static_cast<uint16_t>(gelu - layer.forward.begin())},
             .name = gelu->name,

@@ -79,13 +79,13 @@ TEST(PredictionReport, SaysWhatMfuCounts) {
   const std::string both = format_percent(prediction.mfu) + " %  (attention counted in full; " +
                            format_percent(prediction.mfu_causal) + " % without its masked half)\n";
   EXPECT_NE(report().find(both), std::string::npos) << report();
-  scenario.model.family = Family::bert;
+  scenario.model.kinds[0].attention.causal = false;
   EXPECT_EQ(report().find("masked"), std::string::npos);
 }
 
 TEST(PredictionReport, ShowsAtMostEightStages) {
   Scenario scenario = toy_scenario();
-  scenario.model.layers = 16;
+  scenario.model.resize(16);
   scenario.cluster.nodes = 4;
   const Layout layout{.pipeline = 16};
   const std::string text =

@@ -54,7 +54,7 @@ TEST(SearchSpace, DefaultRangesHoldNothingPointless) {
 // 8).
 TEST(SearchSpace, ChunksDivideTheLayersOfAStage) {
   Scenario scenario = toy_scenario();
-  scenario.model.layers = 96;
+  scenario.model.resize(96);
   scenario.search.pipeline = {8};
   const std::vector<Layout> layouts = enumerate_layouts(scenario);
   EXPECT_EQ(values_of(layouts, [](const Layout& l) { return l.virtual_stages; }),
@@ -63,7 +63,7 @@ TEST(SearchSpace, ChunksDivideTheLayersOfAStage) {
 
 TEST(SearchSpace, TensorSizesDivideTheHeads) {
   Scenario scenario = toy_scenario();
-  scenario.model.heads = 14;
+  scenario.model.kinds[0].attention.heads = 14;
   const std::vector<Layout> layouts = enumerate_layouts(scenario);
   EXPECT_EQ(values_of(layouts, [](const Layout& l) { return l.tensor; }), (std::set<int64_t>{1, 2}));
 }

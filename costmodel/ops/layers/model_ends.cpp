@@ -137,9 +137,10 @@ Block embedding_block(const ModelSpec& model, const Fusion& fusion, const BlockS
                 {{value(tokens), BlockBuilder::gradient(x)}, {BlockBuilder::parameter_gradient(word)}},
                 Derivative::weight);
   x = b.leave_tensor_region("embedding.word", x);
-  if (model.family != Family::llama)
+  if (model.positions == Positions::learned)
     add_embedding(b, OpKind::position_embedding, "embedding.position", positions(model, shape.seq_length), x);
-  if (model.family == Family::bert) add_embedding(b, OpKind::segment_embedding, "embedding.segment", 2, x);
+  if (model.task == TrainingTask::masked_tokens)
+    add_embedding(b, OpKind::segment_embedding, "embedding.segment", 2, x);
   if (model.dropout > 0) {
     const TensorId kept = b.tensor("embedding.dropout", b.at(x).rows, model.hidden, b.mask_bytes());
     const double bytes = 2 * e + static_cast<double>(b.mask_bytes());
@@ -154,7 +155,10 @@ Block embedding_block(const ModelSpec& model, const Fusion& fusion, const BlockS
 }
 
 int64_t block_count(const ModelSpec& model, BlockName name) {
-  return name == BlockName::layer ? model.layers : 1;
+  if (!is_layer(name)) return 1;
+  int64_t count = 0;
+  for (const LayerRun& run : model.runs) count += run.kind == layer_kind(name) ? run.count : 0;
+  return count;
 }
 
 BlockShape block_shape(const Scenario& scenario, const Layout& layout) {
@@ -162,11 +166,19 @@ BlockShape block_shape(const Scenario& scenario, const Layout& layout) {
           layout.context,     layout.sequence_parallel, scenario.precision};
 }
 
+ModelBlocks model_blocks(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape,
+                         bool owns_tied_weight) {
+  ModelBlocks blocks(model.kinds.size());
+  blocks[BlockName::embedding] = embedding_block(model, fusion, shape);
+  for (size_t kind = 0; kind < model.kinds.size(); ++kind)
+    blocks[layer_block(kind)] = transformer_layer(model, model.kinds[kind], fusion, shape);
+  blocks[BlockName::head] = head_block(model, fusion, shape, owns_tied_weight);
+  return blocks;
+}
+
 ModelBlocks model_blocks(const Scenario& scenario, const Layout& layout) {
-  const BlockShape shape = block_shape(scenario, layout);
-  const Fusion& fusion = scenario.software.fusion;
-  return {{embedding_block(scenario.model, fusion, shape), transformer_layer(scenario.model, fusion, shape),
-           head_block(scenario.model, fusion, shape, layout.pipeline > 1)}};
+  return model_blocks(scenario.model, scenario.software.fusion, block_shape(scenario, layout),
+                      layout.pipeline > 1);
 }
 
 double logits_elements(const ModelSpec& model, const BlockShape& shape) {
@@ -176,25 +188,25 @@ double logits_elements(const ModelSpec& model, const BlockShape& shape) {
 
 Block head_block(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape,
                  bool owns_tied_weight) {
+  const bool masked = model.task == TrainingTask::masked_tokens;
   BlockBuilder b(fusion, shape);
   TensorId x = b.input("head.input", norm_rows(shape), model.hidden);
-  x = b.norm("head.final_norm", x, model.family != Family::llama);
-  if (model.family == Family::bert) x = bert_heads(b, model, shape, x);
+  x = b.norm("head.final_norm", x, model.final_norm == NormKind::layer);
+  if (masked) x = bert_heads(b, model, shape, x);
   x = b.enter_tensor_region("head.input", x);
   // A tied weight is counted once, with the embedding, unless the two live on different stages.
   const auto [logits, bias] = b.linear("head.projection", x,
                                        {.in = model.hidden,
                                         .out = padded_vocab(model, shape.tensor) / shape.tensor,
-                                        .bias = model.family == Family::bert,
+                                        .bias = masked,
                                         .bias_place = BlockBuilder::BiasPlace::epilogue,
                                         .shard = WeightShard::rows,
                                         .transposed = true,
                                         .owns_weight = !model.tied_embeddings || owns_tied_weight,
                                         .logits = true});
   // BERT's sentence labels stand behind the tokens' targets.
-  const bool sentences = model.family == Family::bert;
   const TensorId targets =
-      b.tensor("head.targets", shape.tokens() + (sentences ? shape.micro_batch : 0), 1, sizeof(int64_t));
+      b.tensor("head.targets", shape.tokens() + (masked ? shape.micro_batch : 0), 1, sizeof(int64_t));
   loss(b, fusion, shape, logits, targets);
   Block block = b.finish();
   block.targets = targets;

@@ -1,262 +1,42 @@
-#include "costmodel/ops/block_builder.h"
+#include "costmodel/ops/layers/layer_parts.h"
 
 namespace paraplan {
 namespace {
 
-struct Sizes {
-  double rows;        // B*T on this rank inside tensor-parallel regions
-  double norm_rows;   // rows outside them: divided over the tensor group under sequence parallel
-  int64_t attention;  // H*w/m: width of the local heads
-  int64_t kv;         // G*w/m: of keys, and of values
-  double heads;       // H/m
-  double tokens;      // T, tokens of a sample on this rank
-  double all_tokens;  // tokens of a sample over the context group
-};
-
-Sizes sizes_of(const ModelSpec& model, const BlockShape& shape) {
-  Sizes s;
+LayerSizes sizes_of(const Attention& attention, const BlockShape& shape) {
+  LayerSizes s;
   s.rows = static_cast<double>(shape.tokens());
   s.norm_rows = shape.sequence_parallel ? s.rows / static_cast<double>(shape.tensor) : s.rows;
-  s.attention = model.hidden / shape.tensor;
+  s.attention = attention.heads * attention.head_width / shape.tensor;
   // Fewer key-value heads than ranks: each rank keeps one.
-  s.kv = std::max<int64_t>(1, model.kv_heads / shape.tensor) * model.head_width();
-  s.heads = static_cast<double>(model.heads / shape.tensor);
+  s.kv = std::max<int64_t>(1, attention.kv_heads / shape.tensor) * attention.head_width;
+  s.heads = static_cast<double>(attention.heads / shape.tensor);
   s.tokens = static_cast<double>(shape.seq_length / shape.context);
   s.all_tokens = static_cast<double>(shape.seq_length);
   return s;
 }
 
-// Scale, mask and softmax per score. The causal kernel reads only the lower triangle, and writes zeros above
-// it.
-BlockBuilder::Traffic softmax_traffic(const ModelSpec& model, const Fusion& fusion, double e) {
-  if (!fusion.softmax) return {6 * e + 1, 6 * e + 1, 3, 3};
-  if (model.family == Family::bert) return {2 * e, 3 * e, 1, 1};
-  return {1.5 * e, 2 * e, 1, 1};
-}
-
-// What attention works on. Q, K and V are columns of one tensor; their gradients are made apart and joined.
-struct AttentionTensors {
-  TensorId query = -1;               // (B*T, (H + 2 G) w / m), queries in front
-  TensorId key_value = -1;           // the same tensor, or keys and values of the context group
-  TensorId query_gradient = -1;      // (B*T, H w / m)
-  TensorId key_value_gradient = -1;  // (B*T, 2 G w / m), or of the context group
-  TensorId merged = -1;              // (B*T, H w / m)
-};
-
-// softmax(Q K^T / sqrt(w)), with dropout: (B * H/m * T, T').
-TensorId probabilities(BlockBuilder& b, const ModelSpec& model, const Fusion& fusion, const Op& scores) {
-  const double e = b.element_bytes(),
-               elements = scores.batch * static_cast<double>(scores.m) * static_cast<double>(scores.n);
-  const int64_t rows = static_cast<int64_t>(scores.batch) * scores.m;
-  const TensorId p = scores.writes[0].index;
-  const double dropout = model.dropout > 0 ? 1 : 0, mask = static_cast<double>(b.mask_bytes());
-  const BlockBuilder::Traffic softmax = softmax_traffic(model, fusion, e);
-  if (!fusion.softmax) b.save("attention.masked_scores", elements * e);
-  const auto value = BlockBuilder::value, gradient = BlockBuilder::gradient;
-  TensorId dropped = p, kept = -1;
-  if (dropout > 0) {
-    dropped = b.tensor("attention.dropout", rows, scores.n);
-    kept = b.tensor("attention.dropout", rows, scores.n, b.mask_bytes());
-    b.alias_gradient(dropped, gradient(p));
-  }
-  if (fusion.attention_dropout) {
-    const Operand mask_operand = kept < 0 ? Operand{} : value(kept);
-    b.elementwise(OpKind::softmax, "attention.softmax_dropout", elements,
-                  {softmax.forward_bytes + (e + mask) * dropout, softmax.backward_bytes + mask * dropout, 1,
-                   1, dropout},
-                  {{value(p)}, {value(p), value(dropped), mask_operand}},
-                  {{gradient(p), value(p), mask_operand}, {gradient(p)}});
-    return dropped;
-  }
-  b.elementwise(OpKind::softmax, "attention.softmax", elements, softmax, {{value(p)}, {value(p)}},
-                {{gradient(p), value(p)}, {gradient(p)}});
-  if (dropout > 0)
-    b.elementwise(OpKind::dropout, "attention.dropout", elements, {2 * e + mask, 2 * e + mask, 1, 1, 1},
-                  {{value(p)}, {value(dropped), value(kept)}},
-                  {{gradient(dropped), value(kept)}, {gradient(p)}});
-  return dropped;
-}
-
-// softmax(Q K^T / sqrt(w)) V kernel by kernel. U = (B, H/m, T, T') scores.
-void unfused_attention(BlockBuilder& b, const ModelSpec& model, const Fusion& fusion, const BlockShape& shape,
-                       const Sizes& s, const AttentionTensors& t) {
-  const auto value = BlockBuilder::value, gradient = BlockBuilder::gradient;
-  const double e = b.element_bytes(), batch = static_cast<double>(shape.micro_batch) * s.heads;
-  const auto queries = static_cast<int64_t>(s.tokens), keys = static_cast<int64_t>(s.all_tokens);
-  const int64_t width = model.head_width(), rows = static_cast<int64_t>(batch) * queries;
-  const TensorId scores = b.tensor("attention.probabilities", rows, keys);
-  // The gradients of both factors have the FLOPs of the product.
-  const auto gradients = [&b](Op op, const Operand& data, const Operand& other, const Operand& of_data,
-                              const Operand& of_other, const Operand& incoming) {
-    op.derivative = Derivative::weight, op.reads = {data, incoming}, op.writes = {of_other};
-    b.backward(op);
-    op.derivative = Derivative::data, op.reads = {incoming, other}, op.writes = {of_data};
-    b.backward(op);
-  };
-  Op op{.kind = OpKind::attention_scores, .name = "attention.scores", .attention_core = true};
-  op.m = queries, op.n = keys, op.k = width, op.batch = batch;
-  op.reads = {value(t.query), value(t.key_value)}, op.writes = {value(scores)};
-  b.forward(op);
-  gradients(op, value(t.query), value(t.key_value), value(t.query_gradient), value(t.key_value_gradient),
-            gradient(scores));
-  const TensorId p = probabilities(b, model, fusion, op);
-  b.set_attention_core(false);
-  const TensorId context = b.tensor("attention.context", rows, width);
-  b.set_attention_core(true);
-  op.kind = OpKind::attention_context, op.name = "attention.context", op.n = width, op.k = keys;
-  op.reads = {value(p), value(t.key_value)}, op.writes = {value(context)};
-  b.forward(op);
-  gradients(op, value(p), value(t.key_value), gradient(p), value(t.key_value_gradient), gradient(context));
-  b.elementwise(OpKind::merge_heads, "attention.merge_heads", b.elements(context), {2 * e, 2 * e, 1, 1},
-                {{value(context)}, {value(t.merged)}}, {{gradient(t.merged)}, {gradient(context)}});
-  b.transient(2 * b.elements(scores) * e);  // gradients before and after the softmax
-}
-
-void flash_attention(BlockBuilder& b, const ModelSpec& model, const BlockShape& shape, const Sizes& s,
-                     const AttentionTensors& t) {
-  const auto value = BlockBuilder::value, gradient = BlockBuilder::gradient;
-  const double e = b.element_bytes();
-  const double flop =
-      4 * s.rows * s.all_tokens * static_cast<double>(s.attention) * (model.causal() ? 0.5 : 1.0);
-  const TensorId sums =
-      b.tensor("attention.log_sum_exp", static_cast<int64_t>(s.rows * s.heads), 1, b.statistic_bytes());
-  Op op{.kind = OpKind::flash_attention, .name = "attention.flash", .attention_core = true};
-  op.m = static_cast<int64_t>(s.tokens), op.n = static_cast<int64_t>(s.all_tokens), op.k = model.head_width();
-  op.batch = static_cast<double>(shape.micro_batch) * s.heads;
-  op.causal = model.causal();
-  if (model.dropout > 0) op.random_numbers = op.batch * s.tokens * s.all_tokens;
-  op.bytes = s.rows * static_cast<double>(2 * s.attention + 2 * s.kv) * e;
-  op.flop = flop;
-  op.reads = {value(t.query), value(t.key_value)}, op.writes = {value(t.merged), value(sums)};
-  b.forward(op);
-  op.derivative = Derivative::data;
-  op.bytes *= 2;
-  op.flop = 2.5 * flop;  // recomputes the scores: 5 products for 2 (Dao 2023, section 3.1)
-  op.launches = 3;
-  op.reads = {gradient(t.merged), value(t.query), value(t.key_value), value(t.merged), value(sums)};
-  op.writes = {value(t.query_gradient), value(t.key_value_gradient)};
-  b.backward(op);
-  b.transient(3 * s.rows * static_cast<double>(s.attention) * e);
-}
-
-void attention_core(BlockBuilder& b, const ModelSpec& model, const Fusion& fusion, const BlockShape& shape,
-                    const Sizes& s, const AttentionTensors& tensors) {
-  b.set_attention_core(true);
-  if (fusion.flash_attention) {
-    flash_attention(b, model, shape, s, tensors);
-  } else {
-    unfused_attention(b, model, fusion, shape, s, tensors);
-  }
-  b.set_attention_core(false);
-}
-
-// Attention over the context group: keys and values are gathered for each direction, their gradients
-// scattered (Liu et al. 2023 pass them round a ring: the same bytes).
-void context_attention(BlockBuilder& b, const ModelSpec& model, const Fusion& fusion, const BlockShape& shape,
-                       const Sizes& s, const AttentionTensors& local) {
-  const auto value = BlockBuilder::value;
-  AttentionTensors t = local;
-  const int64_t rows = b.at(local.key_value_gradient).rows * shape.context,
-                width = b.at(local.key_value_gradient).width;
-  t.key_value = b.tensor("attention.keys_values", rows, width);
-  t.key_value_gradient = b.tensor("attention.keys_values", rows, width);
-  Op gather{.kind = OpKind::all_gather, .name = "attention.keys_values", .group = CommGroup::context};
-  gather.bytes = b.at(t.key_value).bytes();
-  gather.reads = {value(t.query)}, gather.writes = {value(t.key_value)};
-  Op scatter = gather;
-  scatter.kind = OpKind::reduce_scatter, scatter.derivative = Derivative::data;
-  scatter.reads = {value(t.key_value_gradient)}, scatter.writes = {value(local.key_value_gradient)};
-  gather.attention_core = true;  // not kept, so a recomputed core needs it again
-  b.forward(gather);
-  b.backward(scatter);
-  attention_core(b, model, fusion, shape, s, t);
-  gather.attention_core = false;
-  gather.derivative = Derivative::data;
-  b.backward(gather);
-  b.transient(gather.bytes);
-}
-
-// Returns the branch's output and the bias that is still to be added.
-BlockBuilder::LinearResult attention(BlockBuilder& b, const ModelSpec& model, const Fusion& fusion,
-                                     const BlockShape& shape, const Sizes& s, TensorId x) {
-  const auto value = BlockBuilder::value;
-  const double e = b.element_bytes();
-  const bool bias = model.family != Family::llama;
-  const auto rows = static_cast<int64_t>(s.rows);
-  x = b.norm("attention.norm", x, bias);
-  x = b.enter_tensor_region("attention.input", x);
-  AttentionTensors t;
-  t.query = t.key_value = b.linear("attention.qkv", x,
-                                   {.in = model.hidden,
-                                    .out = s.attention + 2 * s.kv,
-                                    .bias = bias || model.qkv_bias,
-                                    .bias_place = BlockBuilder::BiasPlace::own_kernel,
-                                    .shard = WeightShard::columns,
-                                    .parts = {s.attention, s.kv, s.kv}})
-                              .y;
-  t.query_gradient = b.tensor("attention.query", rows, s.attention);
-  t.key_value_gradient = b.tensor("attention.key_value", rows, 2 * s.kv);
-  t.merged = b.tensor("attention.projection", rows, s.attention);
-  b.backward({.kind = OpKind::concatenate,
-              .name = "attention.split",
-              .derivative = Derivative::data,
-              .bytes = 2 * e * b.elements(t.query),
-              .reads = {value(t.query_gradient), value(t.key_value_gradient)},
-              .writes = {BlockBuilder::gradient(t.query)}});
-  if (model.family == Family::llama) {
-    const double rotated = s.rows * static_cast<double>(s.attention + s.kv);
-    const double passes = fusion.rotary ? 1 : 4;
-    b.elementwise(OpKind::rotary, "attention.rotary", rotated,
-                  {2 * e * passes, 2 * e * passes, 2 * passes, 2 * passes},
-                  {{value(t.query)}, {value(t.query)}},
-                  {{value(t.query_gradient), value(t.key_value_gradient)},
-                   {value(t.query_gradient), value(t.key_value_gradient)}});
-  }
-  (shape.context > 1 ? context_attention : attention_core)(b, model, fusion, shape, s, t);
-  return b.linear("attention.projection", t.merged,
-                  {.in = s.attention, .out = model.hidden, .bias = bias, .shard = WeightShard::rows});
-}
-
-BlockBuilder::LinearResult feed_forward(BlockBuilder& b, const ModelSpec& model, const Fusion& fusion,
-                                        const BlockShape& shape, TensorId x) {
-  const auto value = BlockBuilder::value, gradient = BlockBuilder::gradient;
-  const double e = b.element_bytes();
-  const bool gated = model.family == Family::llama;
-  const int64_t width = model.ffn / shape.tensor;
-  x = b.norm("ffn.norm", x, !gated);
-  x = b.enter_tensor_region("ffn.input", x);
-  BlockBuilder::Linear up{.in = model.hidden, .out = width, .bias = !gated, .shard = WeightShard::columns};
-  if (gated) up.out = 2 * width, up.parts = {width, width, 0};
-  const auto [inner, bias] = b.linear("ffn.up", x, up);
-  TensorId active = -1;
-  if (gated) {
-    active = b.tensor("ffn.swiglu", shape.tokens(), width);
-    // Unfused, the activated gate is kept as well.
-    b.elementwise(OpKind::swiglu, "ffn.swiglu", b.elements(active),
-                  fusion.gated_activation ? BlockBuilder::Traffic{3 * e, 5 * e, 1, 1}
-                                          : BlockBuilder::Traffic{5 * e, 10 * e, 2, 4},
-                  {{value(inner)}, {value(active)}}, {{gradient(active), value(inner)}, {gradient(inner)}});
-    if (!fusion.gated_activation) b.save("ffn.gate", b.elements(active) * e);
-  } else {
-    active = b.gelu("ffn.gelu", inner, bias);
-  }
-  b.transient(2 * b.elements(active) * e);
-  return b.linear("ffn.down", active,
-                  {.in = width, .out = model.hidden, .bias = !gated, .shard = WeightShard::rows});
-}
-
 }  // namespace
 
-Block transformer_layer(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape) {
-  const Sizes s = sizes_of(model, shape);
+LayerContext::LayerContext(const ModelSpec& model_spec, const LayerKind& layer_kind, const Fusion& fusions,
+                           const BlockShape& block_shape)
+    : model(model_spec),
+      kind(layer_kind),
+      fusion(fusions),
+      shape(block_shape),
+      sizes(sizes_of(layer_kind.attention, block_shape)) {}
+
+Block transformer_layer(const ModelSpec& model, const LayerKind& kind, const Fusion& fusion,
+                        const BlockShape& shape) {
+  const LayerContext c(model, kind, fusion, shape);
   BlockBuilder b(fusion, shape);
-  TensorId x = b.input("layer.input", static_cast<int64_t>(s.norm_rows), model.hidden);
+  TensorId x = b.input("layer.input", static_cast<int64_t>(c.sizes.norm_rows), model.hidden);
   TensorId residual = b.fork(x);
-  const auto attended = attention(b, model, fusion, shape, s, x);
+  const auto attended = attention(b, c, x);
   x = b.leave_tensor_region("attention.output", attended.y);
   x = b.bias_dropout_add("attention.bias_dropout_add", x, attended.bias, residual, model.dropout);
   residual = b.fork(x);
-  const auto fed = feed_forward(b, model, fusion, shape, x);
+  const auto fed = feed_forward(b, c, x);
   x = b.leave_tensor_region("ffn.output", fed.y);
   b.output(b.bias_dropout_add("ffn.bias_dropout_add", x, fed.bias, residual, model.dropout));
   return b.finish();

@@ -19,14 +19,14 @@ constexpr double kMostLaunches = 4096;   // in one graph
 constexpr double kShortest = 1e-9;       // below what a clock sees
 constexpr double kGibi = 1024.0 * 1024 * 1024;
 
-// Tokens or targets for a block: any of the vocabulary; BERT's sentence labels, of two classes, stand last.
+// Tokens or targets for a block: any of the vocabulary; sentence labels, of two classes, stand last.
 std::vector<int64_t> indices_for(const NeededOp& needed, const Block& block) {
   const TensorId t = block.tokens >= 0 ? block.tokens : block.targets;
   if (t < 0) return {};
   const ModelSpec& model = needed.job->scenario.model;
   const int64_t count = block.tensors[static_cast<size_t>(t)].rows;
-  const int64_t labels =
-      t == block.targets && model.family == Family::bert ? needed.job->layout.micro_batch : 0;
+  const bool masked = t == block.targets && model.task == TrainingTask::masked_tokens;
+  const int64_t labels = masked ? needed.job->layout.micro_batch : 0;
   std::vector<int64_t> indices(static_cast<size_t>(count));
   for (int64_t i = 0; i < count; ++i) {
     const auto classes = static_cast<uint64_t>(i + labels < count ? model.vocab : 2);
@@ -106,6 +106,7 @@ OpOutcome DeviceOpBench::time(const NeededOp& op) {
 Measurement DeviceOpBench::time_launched(Side& side, const NeededOp& needed, const Block& block,
                                          const std::vector<OperandNeed>& needs, int64_t sets) {
   const std::vector<int64_t> indices = indices_for(needed, block);
+  const LaunchSite site = site_in(needed.block, 0);
   Launcher launcher(launch_job(needed), busiest_rank(needed.job->layout), nullptr, *side.backend);
   DeviceArena arena(*side.backend, static_cast<size_t>(sets) * bytes_of(needs));
   std::vector<std::unique_ptr<OperandSet>> operands;
@@ -113,7 +114,8 @@ Measurement DeviceOpBench::time_launched(Side& side, const NeededOp& needed, con
     operands.push_back(
         std::make_unique<OperandSet>(*side.backend, arena, *side.random, block, needs, indices));
   return time(
-      sets, [&](int64_t set) { launcher.launch(needed.op, operands[static_cast<size_t>(set)]->frame(), {}); },
+      sets,
+      [&](int64_t set) { launcher.launch(needed.op, operands[static_cast<size_t>(set)]->frame(), site); },
       [&] {
         for (const auto& set : operands) set->refresh();
       });

@@ -62,7 +62,7 @@ TEST_F(MeasuredRows, ReadsEveryColumn) {
       "8000\tok\n");
   const MeasuredRow& row = rows.at(0);
   EXPECT_EQ(row.job.model.name, "big");
-  EXPECT_EQ(row.job.model.layers, 48);
+  EXPECT_EQ(row.job.model.layers(), 48);
   EXPECT_EQ(row.job.seq_length, 512);
   EXPECT_EQ(row.job.cluster, (Cluster{8, 1, 2e9, 0}));
   EXPECT_EQ(row.job.global_batch, 32);
@@ -79,7 +79,7 @@ TEST_F(MeasuredRows, ReadsEveryColumn) {
 TEST_F(MeasuredRows, ApplyChangesTheWorkAndKeepsTheProfiles) {
   const Scenario base = load_scenario(tree_.scenario());
   Job job = job_of(base);
-  job.model.layers = 7;
+  job.model.resize(7);
   job.cluster.nodes = 2;
   job.seq_length = 128;
   job.global_batch = 4;

@@ -41,36 +41,44 @@ class ModelFile : public testing::Test {
 TEST_F(ModelFile, FillsInTheDefaultsOfGpt) {
   const ModelSpec model = load(kGpt);
   EXPECT_EQ(model.name, "m");
-  EXPECT_EQ(model.family, Family::gpt);
-  EXPECT_EQ(model.layers, 24);
-  EXPECT_EQ(model.kv_heads, 16);
-  EXPECT_EQ(model.ffn, 4096);
+  EXPECT_EQ(model.layers(), 24);
+  ASSERT_EQ(model.kinds.size(), 1U);
+  const LayerKind expected{.attention = {.heads = 16, .kv_heads = 16, .head_width = 64, .qkv_bias = true},
+                           .feed_forward = {.width = 4096}};
+  EXPECT_EQ(model.kinds[0], expected);
   EXPECT_EQ(model.max_positions, 0);
   EXPECT_TRUE(model.tied_embeddings);
-  EXPECT_FALSE(model.qkv_bias);
   EXPECT_EQ(model.dropout, 0.1);
 }
 
 TEST_F(ModelFile, FillsInTheDefaultsOfLlama) {
   const ModelSpec model = load(std::string(kLlama) + "qkv_bias = true\n");
-  EXPECT_EQ(model.kv_heads, 8);
-  EXPECT_EQ(model.ffn, 28672);
+  const LayerKind expected{.attention = {.heads = 64, .kv_heads = 8, .head_width = 128, .qkv_bias = true},
+                           .feed_forward = {.width = 28672, .activation = Activation::swiglu},
+                           .norm = NormKind::rms,
+                           .biases = false};
+  EXPECT_EQ(model.kinds.at(0), expected);
+  EXPECT_EQ(model.positions, Positions::rotary);
   EXPECT_FALSE(model.tied_embeddings);
-  EXPECT_TRUE(model.qkv_bias);
   EXPECT_EQ(model.dropout, 0);
 }
 
 TEST_F(ModelFile, GivenValuesBeatDefaults) {
   const ModelSpec model =
       load(std::string(kGpt) + "ffn = 3000\nmax_positions = 2048\ntied_embeddings = false\ndropout = 0\n");
-  EXPECT_EQ(model.ffn, 3000);
+  EXPECT_EQ(model.kinds.at(0).feed_forward.width, 3000);
   EXPECT_EQ(model.max_positions, 2048);
   EXPECT_FALSE(model.tied_embeddings);
   EXPECT_EQ(model.dropout, 0);
 }
 
+TEST_F(ModelFile, HeadsMayBeWiderThanTheirShareOfTheHiddenSize) {
+  const ModelSpec model = load(std::string(kLlama) + "head_width = 96\n");
+  EXPECT_EQ(model.kinds.at(0).attention.head_width, 96);
+}
+
 TEST_F(ModelFile, OnlyShippedModelsMustNameTheirSource) {
-  EXPECT_EQ(load(replaced(kGpt, "source = \"a paper\"\n", "")).layers, 24);
+  EXPECT_EQ(load(replaced(kGpt, "source = \"a paper\"\n", "")).layers(), 24);
   int shipped = 0;
   for (const auto& entry : std::filesystem::directory_iterator(PARAPLAN_SOURCE_DIR "/scenarios/models")) {
     EXPECT_NE(TomlReader(entry.path()).text("source"), "") << entry.path();
@@ -140,7 +148,8 @@ TEST_F(ModelFile, RefusesImpossibleValues) {
             "m.toml:2: layers: must be an integer from 1 to 2^40, is 1099511627777");
   EXPECT_EQ(error_of(replaced(kGpt, "\"gpt\"", "\"gpd\"")),
             "m.toml:1: family: \"gpd\" is none of gpt, bert, llama; did you mean \"gpt\"?");
-  EXPECT_EQ(error_of(replaced(kGpt, "= 16", "= 15")), "m.toml:4: heads: must divide hidden = 1024, is 15");
+  EXPECT_EQ(error_of(replaced(kGpt, "= 16", "= 15")),
+            "m.toml:4: heads: must divide hidden = 1024, is 15; or give head_width");
   EXPECT_EQ(gpt_error("kv_heads = 3\n"), "m.toml:7: kv_heads: must divide heads = 16, is 3");
   EXPECT_EQ(gpt_error("dropout = 1\n"), "m.toml:7: dropout: must be a number from 0, at most 0.99, is 1");
   EXPECT_EQ(gpt_error("dropout = nan\n"), "m.toml:7: dropout: must be a number from 0, at most 0.99, is nan");

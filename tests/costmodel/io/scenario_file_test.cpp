@@ -109,7 +109,7 @@ TEST_F(ScenarioFile, OneNodeNeedsNoNetwork) {
 TEST_F(ScenarioFile, FindsModelsAboveAsItFindsProfiles) {
   EXPECT_EQ(load_scenario(tree_.write("jobs/deep/down/b.toml", scenario_text()), {}).model.name, "gpt");
   tree_.write("jobs/deep/scenarios/models/gpt.toml", replaced(model_text(""), "= 24", "= 12"));
-  EXPECT_EQ(load_scenario(tree_.path() / "jobs/deep/down/b.toml", {}).model.layers, 12);
+  EXPECT_EQ(load_scenario(tree_.path() / "jobs/deep/down/b.toml", {}).model.layers(), 12);
 }
 
 TEST_F(ScenarioFile, FindsWhatComesWithTheProgram) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "costmodel/model/family.h"
 #include "costmodel/prices/op_sample_key.h"
 #include "executor/bench/device/device_op_bench.h"
 #include "executor/bench/needed_ops.h"
@@ -67,7 +68,7 @@ TEST(NeededOps, StandForSoftwareWithMoreKernels) {
   }
   // A tensor group larger than the key-value heads keeps one on each rank.
   ShapeJob wide = job_for(Family::llama, Precision::bf16, {.tensor = 4});
-  EXPECT_EQ(measurable(wide).scenario.model.kv_heads, 4);
+  EXPECT_EQ(measurable(wide).scenario.model.kinds[0].attention.kv_heads, 4);
 }
 
 TEST(RotatedSets, PassTwiceTheCache) {
