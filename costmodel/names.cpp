@@ -1,5 +1,6 @@
 #include "costmodel/names.h"
 
+#include <array>
 #include <cassert>
 #include <iterator>
 
@@ -28,38 +29,11 @@ constexpr EnumName<Precision> kPrecisionNames[] = {
     {Precision::fp64, "fp64"},
 };
 
-constexpr EnumName<OpKind> kOpKindNames[] = {
-    {OpKind::gemm, "gemm"},
-    {OpKind::attention_scores, "attention_scores"},
-    {OpKind::attention_context, "attention_context"},
-    {OpKind::flash_attention, "flash_attention"},
-    {OpKind::norm, "norm"},
-    {OpKind::softmax, "softmax"},
-    {OpKind::dropout, "dropout"},
-    {OpKind::gelu, "gelu"},
-    {OpKind::swiglu, "swiglu"},
-    {OpKind::bias_add, "bias_add"},
-    {OpKind::bias_dropout_add, "bias_dropout_add"},
-    {OpKind::add, "add"},
-    {OpKind::rotary, "rotary"},
-    {OpKind::embedding, "embedding"},
-    {OpKind::position_embedding, "position_embedding"},
-    {OpKind::segment_embedding, "segment_embedding"},
-    {OpKind::merge_heads, "merge_heads"},
-    {OpKind::concatenate, "concatenate"},
-    {OpKind::first_token, "first_token"},
-    {OpKind::sentence_head, "sentence_head"},
-    {OpKind::loss_maximum, "loss_maximum"},
-    {OpKind::loss_sum, "loss_sum"},
-    {OpKind::cross_entropy, "cross_entropy"},
-    {OpKind::accumulate, "accumulate"},
-    {OpKind::all_reduce, "all_reduce"},
-    {OpKind::all_gather, "all_gather"},
-    {OpKind::reduce_scatter, "reduce_scatter"},
-    {OpKind::host_copy, "host_copy"},
-    {OpKind::gradient_norm, "gradient_norm"},
-    {OpKind::adam, "adam"},
-};
+constexpr auto kOpKindNames = [] {
+  std::array<EnumName<OpKind>, kOpKinds> names{};
+  for (size_t i = 0; i < kOps.size(); ++i) names[i] = {kOps[i].kind, kOps[i].name};
+  return names;
+}();
 
 constexpr EnumName<Derivative> kDerivativeNames[] = {
     {Derivative::none, "none"},
@@ -184,7 +158,6 @@ constexpr EnumName<StageBalance> kStageBalanceNames[] = {
     {StageBalance::work, "work"},
 };
 
-static_assert(std::size(kOpKindNames) == kOpKinds);
 static_assert(std::size(kTimeCategoryNames) == kTimeCategories);
 static_assert(std::size(kPriceOriginNames) == kPriceOrigins);
 static_assert(std::size(kMemoryCategoryNames) == kMemoryCategories);

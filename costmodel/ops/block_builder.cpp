@@ -13,7 +13,7 @@ bool splits_outputs(const BlockBuilder::Linear& options) {
 }  // namespace
 
 BlockBuilder::BlockBuilder(const Fusion& fusion, const BlockShape& shape)
-    : fusion_(fusion), shape_(shape), element_bytes_(bytes_per_element(shape.precision)) {}
+    : fusion_(fusion), shape_(shape), type_(data_type(shape.precision)) {}
 
 Operand BlockBuilder::parameter(WeightId w) {
   return w < 0 ? Operand{} : Operand{Operand::Kind::weight, w};
@@ -23,29 +23,37 @@ Operand BlockBuilder::parameter_gradient(WeightId w) {
   return w < 0 ? Operand{} : Operand{Operand::Kind::weight_gradient, w};
 }
 
-int64_t BlockBuilder::statistic_bytes() const {
-  return std::max<int64_t>(bytes_per_element(Precision::fp32), element_bytes_);
-}
-
-TensorId BlockBuilder::tensor(const char* name, int64_t rows, int64_t width, int64_t element_bytes) {
-  block_.tensors.push_back({name, rows, width, element_bytes, core_});
+TensorId BlockBuilder::tensor(const char* name, int64_t rows, int64_t width, DataType type) {
+  block_.tensors.push_back({name, rows, width, type, core_});
   value_alias_.emplace_back();
   gradient_alias_.emplace_back();
   return static_cast<TensorId>(block_.tensors.size()) - 1;
 }
 
 TensorId BlockBuilder::tensor(const char* name, int64_t rows, int64_t width) {
-  return tensor(name, rows, width, element_bytes_);
+  return tensor(name, rows, width, type_);
 }
 
-TensorId BlockBuilder::input(const char* name, int64_t rows, int64_t width) {
-  block_.input = tensor(name, rows, width);
+TensorId BlockBuilder::rows_of(TensorId t, const char* name, int64_t width, DataType type) {
+  const TensorId same = tensor(name, at(t).rows, width, type);
+  at(same).sequence_shard = at(t).sequence_shard;
+  return same;
+}
+
+TensorId BlockBuilder::rows_of(TensorId t, const char* name, int64_t width) {
+  return rows_of(t, name, width, type_);
+}
+
+TensorId BlockBuilder::input(const char* name, int64_t width) {
+  const bool split = shape_.sequence_parallel && shape_.tensor > 1;
+  block_.input = tensor(name, split ? shape_.tokens() / shape_.tensor : shape_.tokens(), width);
+  at(block_.input).sequence_shard = split;
   block_.input_bytes = at(block_.input).bytes();
   return block_.input;
 }
 
 TensorId BlockBuilder::fork(TensorId t) {
-  const TensorId second = tensor(at(t).name, at(t).rows, at(t).width);
+  const TensorId second = rows_of(t, at(t).name, at(t).width);
   value_alias_[static_cast<size_t>(second)] = value(t);
   backward({.kind = OpKind::add,
             .name = "residual gradient",
@@ -85,15 +93,16 @@ BlockBuilder::LinearResult BlockBuilder::linear(const char* name, TensorId x, co
                weights = static_cast<double>(options.in) * static_cast<double>(options.out);
   const int64_t stored_rows = options.transposed ? options.out : options.in;
   const int64_t stored_columns = options.transposed ? options.in : options.out;
-  const bool partial = rows < shape_.tokens() && partial_gradients();
+  const bool partial = at(x).sequence_shard;
   const WeightId w = weight({.name = name,
                              .owned = options.owns_weight,
+                             .word_embedding = options.word_embedding,
                              .rows = stored_rows,
                              .columns = stored_columns,
                              .shard = options.shard,
                              .parts = options.parts,
                              .partial_gradient = partial});
-  LinearResult result{tensor(name, rows, options.out), -1};
+  LinearResult result{rows_of(x, name, options.out), -1};
   const TensorId y = result.y;
   at(y).logits = options.logits;
   Op op{.kind = OpKind::gemm, .name = name, .attention_core = core_, .m = rows, .n = options.out};
@@ -159,7 +168,7 @@ void BlockBuilder::elementwise(OpKind kind, const char* name, double elements, c
 
 TensorId BlockBuilder::gelu(const char* name, TensorId x, WeightId bias) {
   const double e = element_bytes(), n = elements(x);
-  const TensorId y = tensor(name, at(x).rows, at(x).width);
+  const TensorId y = rows_of(x, name, at(x).width);
   const Operands go{{value(x), parameter(bias)}, {value(y)}};
   const Operands back{{gradient(y), value(x), parameter(bias)}, {gradient(x)}};
   if (fusion_.gelu) {
@@ -176,10 +185,10 @@ TensorId BlockBuilder::gelu(const char* name, TensorId x, WeightId bias) {
 
 TensorId BlockBuilder::norm(const char* name, TensorId x, bool shift) {
   const double e = element_bytes();
-  const int64_t rows = at(x).rows, width = at(x).width;
-  const bool partial = rows < shape_.tokens() && partial_gradients();
-  const TensorId y = tensor(name, rows, width);
-  const TensorId statistics = tensor(name, rows, 2, statistic_bytes());
+  const int64_t width = at(x).width;
+  const bool partial = at(x).sequence_shard;
+  const TensorId y = rows_of(x, name, width);
+  const TensorId statistics = rows_of(x, name, 2, statistic_type());
   Weight w{.name = name, .columns = width, .initial = InitialValue::ones, .partial_gradient = partial};
   const WeightId gain = weight(w);
   w.initial = InitialValue::zeros;
@@ -207,8 +216,8 @@ TensorId BlockBuilder::bias_dropout_add(const char* name, TensorId x, WeightId b
     unfused.forward_bytes += 2 * e + mask, unfused.forward_launches += 1;
     unfused.backward_bytes += 2 * e + mask, unfused.backward_launches += 1;
   }
-  const TensorId y = tensor(name, at(x).rows, at(x).width);
-  const TensorId kept = dropout > 0 ? tensor(name, at(x).rows, at(x).width, mask_bytes()) : -1;
+  const TensorId y = rows_of(x, name, at(x).width);
+  const TensorId kept = dropout > 0 ? rows_of(x, name, at(x).width, mask_type()) : -1;
   const Operand kept_value = kept < 0 ? Operand{} : value(kept);
   elementwise(OpKind::bias_dropout_add, name, n, fusion_.bias_dropout_add ? fused : unfused,
               {{value(x), value(residual), parameter(bias)}, {value(y), kept_value}},
@@ -255,6 +264,7 @@ TensorId BlockBuilder::leave_tensor_region(const char* name, TensorId x) {
     return x;
   }
   const TensorId part = tensor(name, at(x).rows / shape_.tensor, at(x).width);
+  at(part).sequence_shard = true;
   forward(collective(OpKind::reduce_scatter, name, x, part));
   Op gather = collective(OpKind::all_gather, name, part, x);
   gather.derivative = Derivative::data;

@@ -13,11 +13,15 @@ class BlockBuilder {
  public:
   BlockBuilder(const Fusion& fusion, const BlockShape& shape);
 
-  // The block's input and output, activations in the model's element type unless said otherwise.
-  TensorId input(const char* name, int64_t rows, int64_t width);
+  // The block's input and output, activations in the model's element type unless said otherwise. Between
+  // blocks the tensor group splits the rows under sequence parallel.
+  TensorId input(const char* name, int64_t width);
   void output(TensorId t) { block_.output = t; }
   TensorId tensor(const char* name, int64_t rows, int64_t width);
-  TensorId tensor(const char* name, int64_t rows, int64_t width, int64_t element_bytes);
+  TensorId tensor(const char* name, int64_t rows, int64_t width, DataType type);
+  // One with the rows of t, split over the tensor group as they are.
+  TensorId rows_of(TensorId t, const char* name, int64_t width);
+  TensorId rows_of(TensorId t, const char* name, int64_t width, DataType type);
 
   // A second use of t: its gradient is that of the path it takes; the two are added behind (in the backward
   // pass) whatever is built from t until now on.
@@ -36,6 +40,7 @@ class BlockBuilder {
     std::array<int64_t, 3> parts = {};
     bool transposed = false;
     bool owns_weight = true;  // false: W is counted elsewhere (tied embedding)
+    bool word_embedding = false;
     bool logits = false;
   };
   struct LinearResult {
@@ -101,13 +106,12 @@ class BlockBuilder {
   double elements(TensorId t) const {
     return static_cast<double>(at(t).rows) * static_cast<double>(at(t).width);
   }
-  double element_bytes() const { return static_cast<double>(element_bytes_); }
-  // Bytes per element of a dropout mask.
-  int64_t mask_bytes() const { return fusion_.dropout ? 1 : element_bytes_; }
-  // Bytes of a statistic: fp32, or the element type where that is wider.
-  int64_t statistic_bytes() const;
-  // Weights that every rank of the tensor group holds whole, used on a part of the tokens.
-  bool partial_gradients() const { return shape_.sequence_parallel && shape_.tensor > 1; }
+  double element_bytes() const { return static_cast<double>(bytes_of(type_)); }
+  // Of a dropout mask.
+  DataType mask_type() const { return fusion_.dropout ? DataType::int8 : type_; }
+  int64_t mask_bytes() const { return bytes_of(mask_type()); }
+  // Of a statistic: fp32, or the element type where that is wider.
+  DataType statistic_type() const { return type_ == DataType::fp64 ? type_ : DataType::fp32; }
 
   Block finish();
 
@@ -121,7 +125,7 @@ class BlockBuilder {
 
   const Fusion& fusion_;
   BlockShape shape_;
-  int64_t element_bytes_;
+  DataType type_;
   bool core_ = false;
   Block block_;
   std::vector<Op> reversed_backward_;

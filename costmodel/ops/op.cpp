@@ -35,42 +35,25 @@ bool reads_weights(const std::vector<Op>& ops) {
   return false;
 }
 
-bool is_collective(OpKind kind) {
-  return kind == OpKind::all_reduce || kind == OpKind::all_gather || kind == OpKind::reduce_scatter;
-}
-
 TimeCategory time_category(const Op& op) {
-  switch (op.kind) {
-    case OpKind::gemm:
-      return TimeCategory::gemm;
-    case OpKind::attention_scores:
-    case OpKind::flash_attention:
-    case OpKind::attention_context:
-      return TimeCategory::attention;
-    case OpKind::gradient_norm:
-    case OpKind::adam:
-      return op.on_host ? TimeCategory::offload : TimeCategory::optimizer;
-    case OpKind::host_copy:
-      return TimeCategory::offload;
-    case OpKind::all_reduce:
-    case OpKind::all_gather:
-    case OpKind::reduce_scatter:
-      switch (op.group) {
-        case CommGroup::context:
-          return TimeCategory::context_communication;
-        case CommGroup::data:
-          return op.kind == OpKind::all_gather ? TimeCategory::parameter_gather
-                                               : TimeCategory::data_communication;
-        case CommGroup::ends:
-          return TimeCategory::data_communication;
-        case CommGroup::all:
-          return TimeCategory::other;
-        default:
-          return TimeCategory::tensor_communication;
-      }
-    default:
-      return op.attention_core ? TimeCategory::attention : TimeCategory::elementwise;
+  if (op.on_host) return TimeCategory::offload;
+  if (op.attention_core && !is_collective(op.kind)) return TimeCategory::attention;
+  if (!is_collective(op.kind)) return info_of(op.kind).category;
+  switch (op.group) {
+    case CommGroup::context:
+      return TimeCategory::context_communication;
+    case CommGroup::data:
+      return op.kind == OpKind::all_gather ? TimeCategory::parameter_gather
+                                           : TimeCategory::data_communication;
+    case CommGroup::ends:
+      return TimeCategory::data_communication;
+    case CommGroup::all:
+      return TimeCategory::other;
+    case CommGroup::none:
+    case CommGroup::tensor:
+      break;
   }
+  return info_of(op.kind).category;
 }
 
 }  // namespace paraplan

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "costmodel/base/categories.h"
-#include "costmodel/base/op_kind.h"
+#include "costmodel/base/op_info.h"
+#include "costmodel/base/precision.h"
 
 namespace paraplan {
 
@@ -67,12 +67,13 @@ struct Op {
 struct Tensor {
   const char* name = "";
   int64_t rows = 0, width = 0;
-  int64_t element_bytes = 0;
+  DataType type = DataType::fp16;
   bool attention_core = false;  // dropped and recomputed under selective recompute
+  bool sequence_shard = false;  // the tensor group splits its rows (sequence parallel)
   bool logits = false;          // (or as large): accounted for as the loss's memory
 
   double bytes() const {
-    return static_cast<double>(rows) * static_cast<double>(width) * static_cast<double>(element_bytes);
+    return static_cast<double>(rows) * static_cast<double>(width) * static_cast<double>(bytes_of(type));
   }
 };
 
@@ -92,7 +93,8 @@ enum class InitialValue { random, ones, zeros };
 struct Weight {
   const char* name = "";
   double elements = 0;
-  bool owned = true;  // false: counted with another block (tied embedding)
+  bool owned = true;            // false: counted with another block (tied embedding)
+  bool word_embedding = false;  // the table of the model's words, in each block that uses it
   int64_t rows = 1, columns = 0;
   WeightShard shard = WeightShard::none;
   // Columns of matrices that lie side by side and are split one by one (query, key, value; gate, up).
@@ -134,8 +136,6 @@ struct Block {
   double saved_bytes() const;
   double attention_core_bytes() const;
 };
-
-bool is_collective(OpKind kind);
 
 // Whether any of the ops needs the block's weights.
 bool reads_weights(const std::vector<Op>& ops);

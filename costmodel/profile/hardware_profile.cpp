@@ -4,19 +4,6 @@
 
 namespace paraplan {
 
-int64_t bytes_per_element(Precision precision) {
-  switch (precision) {
-    case Precision::fp64:
-      return 8;
-    case Precision::fp32:
-      return 4;
-    case Precision::fp16:
-    case Precision::bf16:
-      break;
-  }
-  return 2;
-}
-
 int64_t sample_ranks(const Device& device, int64_t active) {
   return device.asynchronous_launch ? 1 : active;
 }

@@ -8,9 +8,7 @@ namespace paraplan {
 namespace {
 
 constexpr int64_t kWeightsPerBlock = 64;  // places of weight identifiers
-
-// Same-named matrix of the same rank: the tied word embedding.
-constexpr int64_t kWordEmbedding = 0;  // its identifier: first weight of block 0
+constexpr int64_t kWordEmbedding = 0;     // that of the word embedding, in every block that uses it
 
 }  // namespace
 
@@ -35,19 +33,17 @@ Parameters::Parameters(const Program& program, const std::vector<std::vector<Blo
 
 void Parameters::place_weights(const Program& program, const std::vector<std::vector<BlockPlace>>& parts,
                                const Coordinates& me) {
-  const bool tied = program.model().tied_embeddings;
   for (const auto& part : parts) {
     for (const BlockPlace& block : part) {
       std::vector<WeightSlot> slots;
       for (const Weight& weight : program.of(block).block.weights) {
-        const bool projection = block.name == BlockName::head && weight.shard == WeightShard::rows;
-        const int64_t id = projection && tied
+        const int64_t id = weight.word_embedding
                                ? kWordEmbedding
                                : block.index * kWeightsPerBlock + static_cast<int64_t>(slots.size());
         WeightSlot slot;
         slot.place = place_weight(weight, id, program.layout().tensor, me.tensor);
         slot.owned = weight.owned;
-        slot.tied_copy = projection && tied && weight.owned;
+        slot.tied_copy = weight.word_embedding && weight.owned && block.name == BlockName::head;
         slot.offset = slot.owned ? elements_ : 0;  // the word embedding comes first
         if (slot.owned) elements_ += slot.elements();
         slots.push_back(slot);

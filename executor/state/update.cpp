@@ -58,7 +58,7 @@ void Parameters::sum_tied_embedding() {
   if (!groups_.ends) return;
   for (const auto& slots : slots_) {
     for (const WeightSlot& slot : slots) {
-      if (slot.place.id != 0) continue;
+      if (!slot.place.weight.word_embedding) continue;
       groups_.ends->all_reduce(at(gradients_, slot.offset), slot.elements(), type_, Reduction::sum);
       return;
     }

@@ -46,7 +46,7 @@ RowMap Launcher::rows_of(const Tensor& tensor, const LaunchSite& site) const {
     map.groups = attention_.heads;
     map.first_group = me_.tensor * attention_.heads;
     map.all_groups = job_.shape.tensor * attention_.heads;
-  } else if (tensor.rows < job_.shape.tokens()) {
+  } else if (tensor.sequence_shard) {
     map.first_row = me_.tensor * tensor.rows;
   }
   return map;

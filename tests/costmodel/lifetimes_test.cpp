@@ -35,7 +35,11 @@ using ByOp = std::vector<Operands>;
 enum : TensorId { x, a, b, c, y };
 Block tiny_block() {
   Block block;
-  block.tensors = {{"x", 1, 1, 1}, {"a", 1, 10, 1}, {"b", 1, 100, 1}, {"c", 1, 1000, 1}, {"y", 1, 10000, 1}};
+  block.tensors = {{"x", 1, 1, DataType::int8},
+                   {"a", 1, 10, DataType::int8},
+                   {"b", 1, 100, DataType::int8},
+                   {"c", 1, 1000, DataType::int8},
+                   {"y", 1, 10000, DataType::int8}};
   block.tensors[b].attention_core = true;
   block.weights = {{.name = "w"}};
   block.input = x, block.output = y;
@@ -98,7 +102,7 @@ TEST(Lifetimes, OfABackwardWalkByHand) {
 TEST(Lifetimes, WhatNobodyReadsDiesAtOnce) {
   Block block = tiny_block();
   block.forward[2].writes[1] = value(static_cast<TensorId>(block.tensors.size()));
-  block.tensors.push_back({"unused", 1, 5000, 1});
+  block.tensors.push_back({"unused", 1, 5000, DataType::int8});
   const Lifetimes walk = lifetimes(block, Walk::forward, Kept::all);
   EXPECT_EQ(walk.born[2], Operands{block.forward[2].writes[1]});
   EXPECT_EQ(walk.dead[2], Operands{block.forward[2].writes[1]});

@@ -36,7 +36,7 @@ struct SampleTable {
   FileKind kind;
 };
 constexpr SampleTable kGemms{"gemm_samples", ".gemm.tsv", FileKind::gemm_samples};
-constexpr SampleTable kOps{"op_samples", ".ops.tsv", FileKind::op_samples};
+constexpr SampleTable kOpSamples{"op_samples", ".ops.tsv", FileKind::op_samples};
 constexpr SampleTable kCollectives{"collective_samples", ".collectives.tsv", FileKind::collective_samples};
 
 std::filesystem::path path_of(const SampleTable& table, const std::filesystem::path& profile) {
@@ -125,7 +125,7 @@ class TomlWriter {
 
 std::vector<std::pair<std::filesystem::path, FileKind>> sample_tables(const std::filesystem::path& file) {
   std::vector<std::pair<std::filesystem::path, FileKind>> tables;
-  for (const SampleTable& table : {kGemms, kOps, kCollectives})
+  for (const SampleTable& table : {kGemms, kOpSamples, kCollectives})
     tables.emplace_back(path_of(table, file), table.kind);
   return tables;
 }
@@ -136,7 +136,7 @@ FileSet profile_files(const HardwareProfile& profile, const std::filesystem::pat
   FileSet files;
   if (!profile.description.empty()) writer.add("description", quoted(profile.description));
   writer.add_samples(kGemms, profile.device.gemm_samples, file, files);
-  writer.add_samples(kOps, profile.device.op_samples, file, files);
+  writer.add_samples(kOpSamples, profile.device.op_samples, file, files);
   writer.add_samples(kCollectives, profile.node.samples, file, files);
   writer.add(profile_fields(copy));
   writer.add("node.devices", fmt::format("{}", profile.node.devices));

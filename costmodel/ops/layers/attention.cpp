@@ -33,7 +33,7 @@ TensorId probabilities(BlockBuilder& b, const LayerContext& c, const Op& scores)
   TensorId dropped = p, kept = -1;
   if (dropout > 0) {
     dropped = b.tensor("attention.dropout", rows, scores.n);
-    kept = b.tensor("attention.dropout", rows, scores.n, b.mask_bytes());
+    kept = b.tensor("attention.dropout", rows, scores.n, b.mask_type());
     b.alias_gradient(dropped, gradient(p));
   }
   if (c.fusion.attention_dropout) {
@@ -94,7 +94,7 @@ void flash_attention(BlockBuilder& b, const LayerContext& c, const AttentionTens
   const double flop = 4 * c.sizes.rows * c.sizes.all_tokens * static_cast<double>(c.sizes.attention) *
                       (c.kind.attention.causal ? 0.5 : 1.0);
   const TensorId sums = b.tensor("attention.log_sum_exp", static_cast<int64_t>(c.sizes.rows * c.sizes.heads),
-                                 1, b.statistic_bytes());
+                                 1, b.statistic_type());
   Op op{.kind = OpKind::flash_attention, .name = "attention.flash", .attention_core = true};
   op.m = static_cast<int64_t>(c.sizes.tokens), op.n = static_cast<int64_t>(c.sizes.all_tokens),
   op.k = c.kind.attention.head_width;

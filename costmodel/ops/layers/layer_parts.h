@@ -7,7 +7,6 @@ namespace paraplan {
 // Local sizes of a layer.
 struct LayerSizes {
   double rows;        // B*T on this rank inside tensor-parallel regions
-  double norm_rows;   // rows outside them: divided over the tensor group under sequence parallel
   int64_t attention;  // H*w/m: width of the local heads
   int64_t kv;         // G*w/m: of keys, and of values
   double heads;       // H/m

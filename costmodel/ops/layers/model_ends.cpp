@@ -8,16 +8,12 @@ int64_t positions(const ModelSpec& model, int64_t seq_length) {
   return model.max_positions > 0 ? model.max_positions : seq_length;
 }
 
-int64_t norm_rows(const BlockShape& shape) {
-  return shape.sequence_parallel ? shape.tokens() / shape.tensor : shape.tokens();
-}
-
 // Learned positions or segments, added to x.
 void add_embedding(BlockBuilder& b, OpKind kind, const char* name, int64_t rows, TensorId x) {
   const double e = b.element_bytes();
   const auto value = BlockBuilder::value;
   const WeightId table = b.weight(
-      {.name = name, .rows = rows, .columns = b.at(x).width, .partial_gradient = b.partial_gradients()});
+      {.name = name, .rows = rows, .columns = b.at(x).width, .partial_gradient = b.at(x).sequence_shard});
   b.elementwise(kind, name, b.elements(x), {4 * e, 2 * e, 2, 3},
                 {{value(x), BlockBuilder::parameter(table)}, {value(x)}},
                 {{BlockBuilder::gradient(x)}, {BlockBuilder::parameter_gradient(table)}}, Derivative::weight);
@@ -40,7 +36,7 @@ void sentence_head(BlockBuilder& b, const BlockShape& shape, TensorId x) {
   const WeightId bias2 = b.weight({.name = "head.sentence", .columns = 2, .initial = InitialValue::zeros});
   b.elementwise(OpKind::first_token, "head.pooler.input", b.elements(first), {2 * e, 2 * e, 1, 2},
                 {{value(x)}, {value(first)}}, {{gradient(first)}, {gradient(x)}});
-  if (b.partial_gradients()) {
+  if (b.at(x).sequence_shard) {
     b.forward({.kind = OpKind::all_reduce,
                .name = "head.pooler.input",
                .bytes = b.at(first).bytes(),
@@ -74,9 +70,9 @@ void loss(BlockBuilder& b, const Fusion& fusion, const BlockShape& shape, Tensor
   const int64_t rows = shape.tokens();
   const BlockBuilder::Traffic traffic = fusion.cross_entropy ? BlockBuilder::Traffic{e, 2 * e, 2, 1}
                                                              : BlockBuilder::Traffic{e + 36, e + 12, 16, 6};
-  const TensorId maximum = b.tensor("head.loss.maximum", rows, 1, b.statistic_bytes());
-  const TensorId sum = b.tensor("head.loss.sum", rows, 1, b.statistic_bytes());
-  const TensorId target = b.tensor("head.loss.target", rows, 1, b.statistic_bytes());
+  const TensorId maximum = b.tensor("head.loss.maximum", rows, 1, b.statistic_type());
+  const TensorId sum = b.tensor("head.loss.sum", rows, 1, b.statistic_type());
+  const TensorId target = b.tensor("head.loss.target", rows, 1, b.statistic_type());
   const auto reduce = [&](const char* name, TensorId t, bool largest) {
     if (shape.tensor == 1) return;
     b.forward({.kind = OpKind::all_reduce,
@@ -124,10 +120,13 @@ Block embedding_block(const ModelSpec& model, const Fusion& fusion, const BlockS
   const auto value = BlockBuilder::value;
   const double e = b.element_bytes();
   const int64_t vocab = padded_vocab(model, shape.tensor) / shape.tensor;
-  const TensorId tokens = b.tensor("embedding.tokens", shape.tokens(), 1, sizeof(int64_t));
+  const TensorId tokens = b.tensor("embedding.tokens", shape.tokens(), 1, DataType::int64);
   TensorId x = b.tensor("embedding.word", shape.tokens(), model.hidden);
-  const WeightId word = b.weight(
-      {.name = "embedding.word", .rows = vocab, .columns = model.hidden, .shard = WeightShard::rows});
+  const WeightId word = b.weight({.name = "embedding.word",
+                                  .word_embedding = true,
+                                  .rows = vocab,
+                                  .columns = model.hidden,
+                                  .shard = WeightShard::rows});
   // Backward zeroes a gradient of the table, scatters into it and adds it to the gradient buffer.
   const double table = static_cast<double>(vocab) * static_cast<double>(model.hidden);
   b.accumulate("embedding.word", 4 * e * table, 2);
@@ -142,7 +141,7 @@ Block embedding_block(const ModelSpec& model, const Fusion& fusion, const BlockS
   if (model.task == TrainingTask::masked_tokens)
     add_embedding(b, OpKind::segment_embedding, "embedding.segment", 2, x);
   if (model.dropout > 0) {
-    const TensorId kept = b.tensor("embedding.dropout", b.at(x).rows, model.hidden, b.mask_bytes());
+    const TensorId kept = b.rows_of(x, "embedding.dropout", model.hidden, b.mask_type());
     const double bytes = 2 * e + static_cast<double>(b.mask_bytes());
     b.elementwise(OpKind::dropout, "embedding.dropout", b.elements(x), {bytes, bytes, 1, 1, 1},
                   {{value(x)}, {value(x), value(kept)}},
@@ -190,7 +189,7 @@ Block head_block(const ModelSpec& model, const Fusion& fusion, const BlockShape&
                  bool owns_tied_weight) {
   const bool masked = model.task == TrainingTask::masked_tokens;
   BlockBuilder b(fusion, shape);
-  TensorId x = b.input("head.input", norm_rows(shape), model.hidden);
+  TensorId x = b.input("head.input", model.hidden);
   x = b.norm("head.final_norm", x, model.final_norm == NormKind::layer);
   if (masked) x = bert_heads(b, model, shape, x);
   x = b.enter_tensor_region("head.input", x);
@@ -203,10 +202,11 @@ Block head_block(const ModelSpec& model, const Fusion& fusion, const BlockShape&
                                         .shard = WeightShard::rows,
                                         .transposed = true,
                                         .owns_weight = !model.tied_embeddings || owns_tied_weight,
+                                        .word_embedding = model.tied_embeddings,
                                         .logits = true});
   // BERT's sentence labels stand behind the tokens' targets.
   const TensorId targets =
-      b.tensor("head.targets", shape.tokens() + (masked ? shape.micro_batch : 0), 1, sizeof(int64_t));
+      b.tensor("head.targets", shape.tokens() + (masked ? shape.micro_batch : 0), 1, DataType::int64);
   loss(b, fusion, shape, logits, targets);
   Block block = b.finish();
   block.targets = targets;

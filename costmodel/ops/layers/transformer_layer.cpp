@@ -6,7 +6,6 @@ namespace {
 LayerSizes sizes_of(const Attention& attention, const BlockShape& shape) {
   LayerSizes s;
   s.rows = static_cast<double>(shape.tokens());
-  s.norm_rows = shape.sequence_parallel ? s.rows / static_cast<double>(shape.tensor) : s.rows;
   s.attention = attention.heads * attention.head_width / shape.tensor;
   // Fewer key-value heads than ranks: each rank keeps one.
   s.kv = std::max<int64_t>(1, attention.kv_heads / shape.tensor) * attention.head_width;
@@ -30,7 +29,7 @@ Block transformer_layer(const ModelSpec& model, const LayerKind& kind, const Fus
                         const BlockShape& shape) {
   const LayerContext c(model, kind, fusion, shape);
   BlockBuilder b(fusion, shape);
-  TensorId x = b.input("layer.input", static_cast<int64_t>(c.sizes.norm_rows), model.hidden);
+  TensorId x = b.input("layer.input", model.hidden);
   TensorId residual = b.fork(x);
   const auto attended = attention(b, c, x);
   x = b.leave_tensor_region("attention.output", attended.y);

@@ -43,8 +43,8 @@ OperandNeed need_of(const Operand& operand, const Block& block, ElementType type
   need.bytes = static_cast<size_t>(tensor.bytes());
   need.indices = operand.kind == Operand::Kind::value &&
                  (operand.index == block.tokens || operand.index == block.targets);
-  if (tensor.element_bytes == 1) need.content = Content::mask;
-  if (tensor.element_bytes != size_of(type)) need.type = accumulation_type(type);
+  if (tensor.type == DataType::int8) need.content = Content::mask;
+  if (bytes_of(tensor.type) != size_of(type)) need.type = accumulation_type(type);
   return need;
 }
 
