@@ -154,6 +154,7 @@ constexpr EnumName<GradientReduction> kGradientReductionNames[] = {
 
 constexpr EnumName<StageBalance> kStageBalanceNames[] = {
     {StageBalance::layers, "layers"},
+    {StageBalance::layers_and_ends, "layers_and_ends"},
     {StageBalance::parameters, "parameters"},
     {StageBalance::work, "work"},
 };

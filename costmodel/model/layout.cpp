@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 
 namespace paraplan {
+
+std::string stage_layers_text(const std::vector<int64_t>& stage_layers) {
+  return fmt::format("{}", fmt::join(stage_layers, "-"));
+}
+
 std::string placement_text(const std::array<Axis, 4>& placement) {
   std::string text;
   for (Axis axis : placement) {
@@ -25,6 +30,7 @@ std::string to_string(const Layout& layout) {
   if (layout.zero_stage != defaults.zero_stage) add("zero_stage", layout.zero_stage);
   if (layout.offload != defaults.offload) add("offload", to_string(layout.offload));
   if (layout.schedule != defaults.schedule) add("schedule", to_string(layout.schedule));
+  if (!layout.stage_layers.empty()) add("stage_layers", stage_layers_text(layout.stage_layers));
   if (layout.placement != defaults.placement) add("placement", placement_text(layout.placement));
   return text;
 }

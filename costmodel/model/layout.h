@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace paraplan {
 
@@ -36,6 +37,8 @@ struct Layout {
   int zero_stage = 0;  // 0-3: optimizer states, + gradients, + parameters sharded over the data group
   Offload offload = Offload::none;
   PipelineSchedule schedule = PipelineSchedule::one_f_one_b;
+  // Layers of each virtual stage, in model order; empty: spread as the software does it.
+  std::vector<int64_t> stage_layers = {};
   // Order in which consecutive ranks run along the axes, fastest first.
   std::array<Axis, 4> placement = {Axis::tensor, Axis::context, Axis::data, Axis::pipeline};
 
@@ -47,6 +50,9 @@ const char* to_string(Recompute);
 const char* to_string(Offload);
 const char* to_string(PipelineSchedule);
 const char* to_string(Axis);
+
+// "13-14-14-7"
+std::string stage_layers_text(const std::vector<int64_t>& stage_layers);
 
 // "tensor-context-data-pipeline"
 std::string placement_text(const std::array<Axis, 4>& placement);

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <numeric>
+
 namespace paraplan {
 namespace {
 
@@ -49,6 +52,20 @@ Rule check_batch(const Scenario& s, const Layout& l) {
                                 s.global_batch, product(l.data, l.micro_batch))};
 }
 
+Rule check_stage_layers(const Scenario& s, const Layout& l) {
+  if (l.stage_layers.empty()) return std::nullopt;
+  const auto stages = static_cast<int64_t>(l.stage_layers.size());
+  if (stages != l.pipeline * l.virtual_stages)
+    return Infeasible{"stage_layers must name every virtual stage",
+                      fmt::format("stage_layers has {} numbers, pipeline * virtual_stages is {}", stages,
+                                  l.pipeline * l.virtual_stages)};
+  const int64_t sum = std::accumulate(l.stage_layers.begin(), l.stage_layers.end(), int64_t{0});
+  if (sum == s.model.layers() && std::ranges::min(l.stage_layers) > 0) return std::nullopt;
+  return Infeasible{"stage_layers must sum to the model's layers",
+                    fmt::format("stage_layers {} sum to {}, the model has {} layers; each needs one at least",
+                                stage_layers_text(l.stage_layers), sum, s.model.layers())};
+}
+
 Rule check_pipeline(const Scenario& s, const Layout& l) {
   if (l.virtual_stages > s.model.layers() / l.pipeline)
     return Infeasible{"more pipeline stages than layers",
@@ -58,12 +75,16 @@ Rule check_pipeline(const Scenario& s, const Layout& l) {
     return Infeasible{
         "virtual_stages needs the interleaved schedule",
         fmt::format("virtual_stages {} with schedule {}", l.virtual_stages, to_string(l.schedule))};
+  if (Rule r = check_stage_layers(s, l)) return r;
   if (l.virtual_stages == 1) return std::nullopt;
   if (l.pipeline == 1) return Infeasible{"virtual_stages needs pipeline > 1", "pipeline is 1"};
-  if (Rule r =
-          divides(s.model.layers(), l.pipeline * l.virtual_stages,
-                  "layers not divisible by pipeline * virtual_stages", "layers", "pipeline * virtual_stages"))
-    return r;
+  // Embedding and head may count as a layer each.
+  const int64_t ends = s.software.stage_balance == StageBalance::layers_and_ends ? 2 : 0;
+  if (l.stage_layers.empty())
+    if (Rule r = divides(s.model.layers() + ends, l.pipeline * l.virtual_stages,
+                         "layers not divisible by pipeline * virtual_stages", "layers",
+                         "pipeline * virtual_stages"))
+      return r;
   return divides(s.global_batch / (l.micro_batch * l.data), l.pipeline,
                  "micro-batches not divisible by pipeline (interleaved)", "number of micro-batches",
                  "pipeline");
@@ -91,7 +112,8 @@ Rule check_memory_options(const Scenario& s, const Layout& l) {
         "zero_stage 2 and 3 do not work with pipeline > 1",
         fmt::format("zero_stage {} with pipeline {}: gradients are needed whole between micro-batches",
                     l.zero_stage, l.pipeline)};
-  const int64_t most = (s.model.layers() + l.pipeline - 1) / l.pipeline;
+  int64_t most = (s.model.layers() + l.pipeline - 1) / l.pipeline;
+  if (!l.stage_layers.empty()) most = std::ranges::max(l.stage_layers) * l.virtual_stages;
   if (l.recompute_layers > most)
     return Infeasible{"recompute_layers exceeds the layers of a stage",
                       fmt::format("recompute_layers is {}, a stage has {} layers", l.recompute_layers, most)};

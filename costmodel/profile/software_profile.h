@@ -17,9 +17,11 @@ enum class GradientReduction {
 };
 
 enum class StageBalance {
-  layers,      // same number of layers per stage (Megatron-LM)
-  parameters,  // same number of parameters per stage (DeepSpeed PipelineModule)
-  work,        // the runtime spreads the work evenly, ends included
+  layers,           // same number of layers per stage (Megatron-LM)
+  layers_and_ends,  // the same, embedding and loss counted as a layer each (Megatron-LM's
+                    // --account-for-embedding-in-pipeline-split, --account-for-loss-in-pipeline-split)
+  parameters,       // same number of parameters per stage (DeepSpeed PipelineModule)
+  work,             // the runtime spreads the work evenly, ends included
 };
 
 // Which elementwise work runs in one kernel.

@@ -8,11 +8,15 @@
 namespace paraplan {
 namespace {
 
-std::vector<int64_t> even_layers(int64_t layers, int64_t parts) {
+// Layers per part; `ends`: how many layers embedding and head count for, each.
+std::vector<int64_t> even_layers(int64_t model_layers, int64_t parts, int64_t ends) {
+  const int64_t layers = model_layers + 2 * ends;
   std::vector<int64_t> counts(static_cast<size_t>(parts), layers / parts);
   const int64_t remainder = layers % parts;
   const int64_t first = (parts - remainder) / 2;
   for (int64_t i = 0; i < remainder; ++i) ++counts[static_cast<size_t>(first + i)];
+  counts.front() -= ends;
+  counts.back() -= ends;
   return counts;
 }
 
@@ -45,6 +49,14 @@ std::vector<int64_t> layers_by_parameters(const ModelSpec& model, int64_t parts)
     (fill_parts(layers, embedding, head, parts, middle).empty() ? low : high) = middle;
   }
   return fill_parts(layers, embedding, head, parts, high);
+}
+
+std::vector<int64_t> layers_of_parts(const ModelSpec& model, const Layout& layout, StageBalance balance) {
+  if (!layout.stage_layers.empty()) return layout.stage_layers;
+  const int64_t parts = layout.pipeline * layout.virtual_stages;
+  if (balance == StageBalance::parameters && parts > 1 && layout.virtual_stages == 1)
+    return layers_by_parameters(model, parts);
+  return even_layers(model.layers(), parts, balance == StageBalance::layers_and_ends ? 1 : 0);
 }
 
 // Of a virtual stage's layers, those whose forward pass is redone from their input.
@@ -97,10 +109,7 @@ StateCount ModelSplit::state(int64_t stage, const ByBlock<StateCount>& blocks) c
 }
 
 ModelSplit split_model(const ModelSpec& model, const Layout& layout, StageBalance balance) {
-  const int64_t parts = layout.pipeline * layout.virtual_stages;
-  const bool by_parameters = balance == StageBalance::parameters && parts > 1 && layout.virtual_stages == 1;
-  const std::vector<int64_t> counts =
-      by_parameters ? layers_by_parameters(model, parts) : even_layers(model.layers(), parts);
+  const std::vector<int64_t> counts = layers_of_parts(model, layout, balance);
   const Kept kept = layout.recompute == Recompute::selective ? Kept::no_core : Kept::all;
   LayerSource layers(model);
   ModelSplit split;

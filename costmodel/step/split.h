@@ -47,8 +47,9 @@ struct ModelSplit {
   }
 };
 
-// How layers are spread over the virtual stages:
+// Layers as layout.stage_layers says, else as the software spreads them over the virtual stages:
 //   layers, work  equally many; a remainder goes to the middle stages, which hold neither embedding nor head
+//   layers_and_ends  the same, embedding and head counted as a layer each
 //   parameters    the split of (embedding, layers, head) whose largest part is smallest, as DeepSpeed's
 //                 PipelineModule partitions
 // Recomputed are, with Recompute::layers, the first layers of a pipeline stage; of each of its chunks in

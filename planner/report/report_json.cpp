@@ -6,19 +6,21 @@
 namespace paraplan {
 
 Json layout_object(const Layout& layout) {
-  return {{"data", layout.data},
-          {"tensor", layout.tensor},
-          {"pipeline", layout.pipeline},
-          {"context", layout.context},
-          {"virtual_stages", layout.virtual_stages},
-          {"micro_batch", layout.micro_batch},
-          {"recompute", to_string(layout.recompute)},
-          {"recompute_layers", layout.recompute_layers},
-          {"sequence_parallel", layout.sequence_parallel},
-          {"zero_stage", layout.zero_stage},
-          {"offload", to_string(layout.offload)},
-          {"schedule", to_string(layout.schedule)},
-          {"placement", placement_text(layout.placement)}};
+  Json object = {{"data", layout.data},
+                 {"tensor", layout.tensor},
+                 {"pipeline", layout.pipeline},
+                 {"context", layout.context},
+                 {"virtual_stages", layout.virtual_stages},
+                 {"micro_batch", layout.micro_batch},
+                 {"recompute", to_string(layout.recompute)},
+                 {"recompute_layers", layout.recompute_layers},
+                 {"sequence_parallel", layout.sequence_parallel},
+                 {"zero_stage", layout.zero_stage},
+                 {"offload", to_string(layout.offload)},
+                 {"schedule", to_string(layout.schedule)},
+                 {"placement", placement_text(layout.placement)}};
+  if (!layout.stage_layers.empty()) object["stage_layers"] = layout.stage_layers;
+  return object;
 }
 
 Json load_object(const std::optional<MachineLoad>& load) {

@@ -151,7 +151,8 @@ std::vector<Layout> enumerate_sizes(const Scenario& scenario) {
 
 auto order_key(const Layout& l) {
   return std::tie(l.tensor, l.context, l.sequence_parallel, l.recompute, l.recompute_layers, l.micro_batch,
-                  l.pipeline, l.data, l.schedule, l.virtual_stages, l.zero_stage, l.offload, l.placement);
+                  l.pipeline, l.data, l.schedule, l.virtual_stages, l.zero_stage, l.offload, l.stage_layers,
+                  l.placement);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ TEST(Names, EveryValueHasOneNameAndBack) {
   expect_one_to_one<MemoryCategory>(kMemoryCategories);
   expect_one_to_one<MemoryLevel>(3);
   expect_one_to_one<GradientReduction>(2);
-  expect_one_to_one<StageBalance>(3);
+  expect_one_to_one<StageBalance>(4);
 }
 
 TEST(Names, AreThoseOfTheFiles) {

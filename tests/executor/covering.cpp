@@ -76,6 +76,8 @@ std::vector<Dimension> all_dimensions() {
       // 5 do not spread evenly over stages, 8 are enough for two chunks on each of four.
       dimension("layers", std::vector<int64_t>{4, 5, 8}, number,
                 [](LayoutCase& c, int64_t v) { c.layers = v; }),
+      dimension("uneven_stages", std::vector{false, true}, on_off,
+                [](LayoutCase& c, bool v) { c.uneven_stages = v; }),
       dimension("flash_attention", std::vector{false, true}, on_off,
                 [](LayoutCase& c, bool v) { c.flash_attention = v; }),
   };
@@ -143,6 +145,11 @@ CaseSpace::CaseSpace() : dimensions_(all_dimensions()), scenario_(small_scenario
 LayoutCase CaseSpace::at(const Choice& choice) const {
   LayoutCase c;
   for (size_t d = 0; d < choice.size(); ++d) dimensions_[d].values[choice[d]].apply(c);
+  const int64_t stages = c.layout.pipeline * c.layout.virtual_stages;
+  if (c.uneven_stages && stages > 1 && stages <= c.layers) {
+    c.layout.stage_layers.assign(static_cast<size_t>(stages), 1);
+    c.layout.stage_layers.front() = c.layers - stages + 1;
+  }
   return c;
 }
 

@@ -21,6 +21,7 @@ struct LayoutCase {
   int64_t layers = 4;
   bool two_kinds = false;  // the first layer narrower, with fewer key-value heads
   bool flash_attention = false;
+  bool uneven_stages = false;  // the first virtual stage holds all layers but one for each other
   Layout layout;
 };
 

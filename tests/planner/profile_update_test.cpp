@@ -12,7 +12,7 @@
 namespace paraplan {
 namespace {
 
-constexpr Layout kLayout{.data = 4, .tensor = 2, .recompute = Recompute::full};
+const Layout kLayout{.data = 4, .tensor = 2, .recompute = Recompute::full};
 
 // The toy on cores that were measured.
 Scenario measured_scenario() {

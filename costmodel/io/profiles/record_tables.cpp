@@ -54,7 +54,7 @@ Cluster read_cluster_table(TomlReader& reader) {
 }
 
 std::string layout_table(const Layout& layout) {
-  return fmt::format(
+  std::string text = fmt::format(
       "\n[layout]\n"
       "data = {}\ntensor = {}\npipeline = {}\ncontext = {}\nvirtual_stages = {}\nmicro_batch = {}\n"
       "recompute = \"{}\"\nrecompute_layers = {}\nsequence_parallel = {}\nzero_stage = {}\n"
@@ -62,6 +62,9 @@ std::string layout_table(const Layout& layout) {
       layout.data, layout.tensor, layout.pipeline, layout.context, layout.virtual_stages, layout.micro_batch,
       to_string(layout.recompute), layout.recompute_layers, layout.sequence_parallel, layout.zero_stage,
       to_string(layout.offload), to_string(layout.schedule), placement_text(layout.placement));
+  if (!layout.stage_layers.empty())
+    text += fmt::format("stage_layers = [{}]\n", fmt::join(layout.stage_layers, ", "));
+  return text;
 }
 
 Layout read_layout_table(TomlReader& reader) {
@@ -80,6 +83,7 @@ Layout read_layout_table(TomlReader& reader) {
   layout.zero_stage = static_cast<int>(reader.integer("layout.zero_stage", {0, 3}));
   layout.offload = reader.word<Offload>("layout.offload");
   layout.schedule = reader.word<PipelineSchedule>("layout.schedule");
+  layout.stage_layers = reader.integers("layout.stage_layers", kPositive);
   if (const auto text = reader.find_text("layout.placement")) {
     const auto placement = parse_placement(*text);
     if (!placement) reader.fail("layout.placement", fmt::format("\"{}\" must be {}", *text, kPlacementForm));

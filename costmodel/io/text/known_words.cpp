@@ -181,13 +181,13 @@ constexpr Group kUnsupported[] = {
 constexpr Group kPlaces[] = {
     {"is part of a layout, which --layout takes and [search] of a scenario limits",
      "data tensor pipeline context virtual_stages micro_batch recompute recompute_layers sequence_parallel "
-     "zero_stage offload schedule placement"},
+     "zero_stage offload schedule stage_layers placement"},
     {"belongs to [training] of a scenario", "seq_length global_batch precision memory_level"},
     {"belongs to [cluster] of a scenario", "nodes devices_per_node price_per_device_hour"},
     {"is nodes x devices_per_node of a scenario's [cluster]", "devices"},
     {"belongs to a scenario", "hardware software network measured"},
     {"belongs to a model file",
-     "family layers hidden heads kv_heads ffn vocab max_positions tied_embeddings qkv_bias"},
+     "family layers hidden heads kv_heads head_width ffn vocab max_positions tied_embeddings qkv_bias"},
     {"belongs to measured rows",
      "iteration_time_s samples_per_s tokens_per_s_per_device peak_memory_mib outcome"},
 };

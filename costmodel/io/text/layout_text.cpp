@@ -57,6 +57,16 @@ std::string assign_zero_stage(Layout& layout, std::string_view text) {
   return "";
 }
 
+std::string assign_stage_layers(Layout& layout, std::string_view text) {
+  layout.stage_layers.clear();
+  for (const std::string& word : split(text, '-')) {
+    const std::optional<int64_t> layers = parse_integer(word);
+    if (!layers || *layers < 1 || *layers > kMaxSize) return kStageLayersForm;
+    layout.stage_layers.push_back(*layers);
+  }
+  return "";
+}
+
 std::string assign_placement(Layout& layout, std::string_view text) {
   const std::optional<std::array<Axis, 4>> placement = parse_placement(text);
   if (!placement) return kPlacementForm;
@@ -82,6 +92,7 @@ constexpr std::pair<const char*, Assign> kSettings[] = {
     {"zero_stage", assign_zero_stage},
     {"offload", assign_word<Offload, &Layout::offload>},
     {"schedule", assign_word<PipelineSchedule, &Layout::schedule>},
+    {"stage_layers", assign_stage_layers},
     {"placement", assign_placement},
 };
 

@@ -44,6 +44,8 @@ std::optional<LayoutContradiction> find_contradiction(const Layout& layout);
 
 // The order that "tensor-context-data-pipeline" names; empty for a text that is no order of the four axes.
 std::optional<std::array<Axis, 4>> parse_placement(std::string_view text);
+inline constexpr const char* kStageLayersForm =
+    "the layers of each virtual stage in model order, joined by '-', like 13-14-14-7";
 inline constexpr const char* kPlacementForm =
     "tensor, context, data and pipeline in some order, fastest first, joined by '-'";
 

@@ -16,6 +16,14 @@ std::string error_of(const std::string& text) {
   return "no error";
 }
 
+TEST(LayoutText, StageLayersAreAListOfNumbers) {
+  const Layout layout = parse_layout("pipeline=4,stage_layers=13-14-14-7", "x");
+  EXPECT_EQ(layout.stage_layers, (std::vector<int64_t>{13, 14, 14, 7}));
+  EXPECT_EQ(parse_layout(to_string(layout), "x"), layout);
+  for (const char* wrong : {"13-", "13,14", "0-5", "a"})
+    EXPECT_THROW(parse_layout(std::string("stage_layers=") + wrong, "x"), InputError) << wrong;
+}
+
 TEST(LayoutText, ReadsEverySetting) {
   const Layout layout = parse_layout(
       "data=8,tensor=2,pipeline=4,context=3,expert=1,virtual_stages=2,micro_batch=5,recompute=layers,"
@@ -68,7 +76,7 @@ TEST(LayoutText, RefusesWhatIsNoSetting) {
       error_of("x=2"),
       "command line: x: unknown setting; known: data, tensor, pipeline, context, expert, virtual_stages, "
       "micro_batch, recompute, recompute_layers, sequence_parallel, zero_stage, offload, schedule, "
-      "placement");
+      "stage_layers, placement");
   EXPECT_EQ(
       error_of("data"),
       "command line: layout: \"data\" must be NAME=VALUE, like data=8,tensor=2,pipeline=4,micro_batch=4");
