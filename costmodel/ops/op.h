@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "costmodel/base/op_info.h"
+#include "costmodel/base/op_kind.h"
 #include "costmodel/base/precision.h"
 
 namespace paraplan {
