@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "costmodel/memory/memory_model.h"
+#include "costmodel/memory/stage_memory.h"
 #include "costmodel/ops/model_size.h"
 #include "costmodel/time/op_times.h"
 #include "costmodel/time/step_plan.h"
@@ -14,18 +14,6 @@ namespace {
 
 constexpr double kSecondsPerHour = 3600;
 
-StageMemoryInput memory_input(const StepPlan& plan, const Layout& layout, int64_t stage) {
-  StageMemoryInput input;
-  input.stage = stage;
-  input.micro_batches = plan.micro_batches;
-  plan.split.for_stage(stage, [&](size_t i) { input.chunks.push_back(plan.split.at(i)); });
-  input.in_flight =
-      peak_in_flight(layout.schedule, layout.pipeline, stage, plan.micro_batches, layout.virtual_stages);
-  for (int64_t ranks : {layout.tensor, layout.data * layout.context, layout.pipeline, layout.context})
-    input.communicators += ranks > 1 ? 1 : 0;
-  return input;
-}
-
 }  // namespace
 
 struct CostModel::State {
@@ -34,13 +22,14 @@ struct CostModel::State {
   Scenario scenario;
   StepPlanner planner;
   PipelineReplay replay;
+  MomentsMemo moments;
 
   enum class Effort { bound, full };
   Prediction predict(const Layout& layout, Effort effort);
   StepTime step_time(const StepPlan& plan, const Layout& layout, Effort effort = Effort::full);
   void add_rates(Prediction& p) const;
   void add_stages(const StepPlan& plan, Prediction& p) const;
-  void add_memory(const StepPlan& plan, Prediction& p) const;
+  void add_memory(const StepPlan& plan, Prediction& p);
 };
 
 void CostModel::State::add_stages(const StepPlan& plan, Prediction& p) const {
@@ -57,15 +46,15 @@ void CostModel::State::add_stages(const StepPlan& plan, Prediction& p) const {
   }
 }
 
-void CostModel::State::add_memory(const StepPlan& plan, Prediction& p) const {
+void CostModel::State::add_memory(const StepPlan& plan, Prediction& p) {
+  const LayoutMemory all(scenario, p.layout, plan, moments);
   double host_rank = 0;
   for (int64_t s = 0; s < p.layout.pipeline; ++s) {
     StagePrediction& stage = p.stages[static_cast<size_t>(s)];
-    const StageMemoryInput input = memory_input(plan, p.layout, s);
-    const StageMemory memory = stage_memory(scenario, *plan.model, p.layout, input);
-    stage.in_flight = input.in_flight;
+    const StageMemory memory = all.stage(s);
+    stage.in_flight =
+        peak_in_flight(p.layout.schedule, p.layout.pipeline, s, plan.micro_batches, p.layout.virtual_stages);
     stage.memory = memory.at_level;
-    stage.backward_memory = memory.backward;
     if (memory.at_level.total() > p.peak_memory_bytes) {
       p.peak_memory_bytes = memory.at_level.total();
       p.memory = memory.at_level;
@@ -141,8 +130,8 @@ PredictionResult CostModel::bound(const Layout& layout) {
 Timeline CostModel::timeline(const Layout& layout) {
   const StepPlan plan = state_->planner.plan(layout);
   const StepTime time = state_->step_time(plan, layout);
-  return build_timeline(state_->scenario, plan, time, state_->replay,
-                        state_->predict(layout, State::Effort::full));
+  const LayoutMemory memory(state_->scenario, layout, plan, state_->moments);
+  return build_timeline(plan, time, memory, state_->replay);
 }
 
 std::vector<std::vector<OpTime>> CostModel::op_times(const Layout& layout) {

@@ -152,6 +152,11 @@ constexpr EnumName<GradientReduction> kGradientReductionNames[] = {
     {GradientReduction::overlapped, "overlapped"},
 };
 
+constexpr EnumName<FreesSaved> kFreesSavedNames[] = {
+    {FreesSaved::op, "op"},
+    {FreesSaved::pass, "pass"},
+};
+
 constexpr EnumName<StageBalance> kStageBalanceNames[] = {
     {StageBalance::layers, "layers"},
     {StageBalance::layers_and_ends, "layers_and_ends"},
@@ -255,6 +260,11 @@ std::span<const EnumName<GradientReduction>> enum_names() {
 }
 
 template <>
+std::span<const EnumName<FreesSaved>> enum_names() {
+  return kFreesSavedNames;
+}
+
+template <>
 std::span<const EnumName<StageBalance>> enum_names() {
   return kStageBalanceNames;
 }
@@ -317,6 +327,10 @@ const char* to_string(MemoryLevel value) {
 const char* to_string(GradientReduction value) {
   return name_of(value);
 }
+const char* to_string(FreesSaved value) {
+  return name_of(value);
+}
+
 const char* to_string(StageBalance value) {
   return name_of(value);
 }

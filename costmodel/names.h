@@ -66,6 +66,8 @@ std::span<const EnumName<MemoryLevel>> enum_names();
 template <>
 std::span<const EnumName<GradientReduction>> enum_names();
 template <>
+std::span<const EnumName<FreesSaved>> enum_names();
+template <>
 std::span<const EnumName<StageBalance>> enum_names();
 
 // The value that `name` stands for; empty when there is none.

@@ -21,12 +21,11 @@ enum class Fit {
 // One pipeline stage (all ranks of a stage are alike).
 struct StagePrediction {
   int64_t layers = 0;
-  double parameters = 0;      // held by one rank before ZeRO sharding
-  double forward_s = 0;       // one micro-batch
-  double backward_s = 0;      // one micro-batch, recompute included
-  int64_t in_flight = 0;      // (micro-batch, chunk) pairs whose activations are alive at the peak
-  MemoryUse memory;           // at the peak, at the scenario's memory level
-  MemoryUse backward_memory;  // allocated, at the peak of the backward passes
+  double parameters = 0;  // held by one rank before ZeRO sharding
+  double forward_s = 0;   // one micro-batch
+  double backward_s = 0;  // one micro-batch, recompute included
+  int64_t in_flight = 0;  // (micro-batch, chunk) pairs whose activations are alive at the peak
+  MemoryUse memory;       // at the peak, at the scenario's memory level
 };
 
 struct Prediction {

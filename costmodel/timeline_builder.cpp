@@ -1,66 +1,35 @@
 #include "costmodel/timeline_builder.h"
 
-#include <algorithm>
-
-#include "costmodel/memory/memory_model.h"
-
 namespace paraplan {
 namespace {
 
-// Memory of the stages as the replay walks on.
+// Memory of the stages as the replay walks on: allocated bytes, with the largest sum of a pass while it runs.
 class MemoryTrack {
  public:
-  MemoryTrack(const Scenario& scenario, const StepPlan& plan, const Prediction& prediction,
-              Timeline& timeline)
-      : scenario_(scenario), plan_(plan), prediction_(prediction), timeline_(timeline) {
-    for (size_t s = 0; s < prediction.stages.size(); ++s) {
-      alive_.push_back(resting_bytes(prediction.stages[s].backward_memory));
-      sample(static_cast<int64_t>(s), 0, 0);
+  MemoryTrack(const StepPlan& plan, const LayoutMemory& memory, Timeline& timeline)
+      : plan_(plan), memory_(memory), timeline_(timeline) {
+    for (int64_t s = 0; s < plan.split.pipeline; ++s) {
+      alive_.push_back(memory.beside_passes(s).total());
+      sample(s, 0, 0);
     }
   }
 
   void observe(const ReplayedStep& done) {
-    const double saved = chunk_bytes(done);
-    double& alive = alive_[static_cast<size_t>(done.stage)];
-    if (done.step.pass == Pass::forward) {
-      alive += saved;
-    } else {
-      sample(done.stage, done.start_s, transient_bytes(done.stage));
-      alive -= saved;
-    }
+    const ChunkMemory& chunk =
+        memory_.of_virtual_stage(static_cast<size_t>(done.step.chunk * plan_.split.pipeline + done.stage));
+    const MemoryChange& pass = done.step.pass == Pass::forward ? chunk.forward : chunk.backward;
+    sample(done.stage, done.start_s, pass.peak.total());
+    alive_[static_cast<size_t>(done.stage)] += pass.delta.total();
     sample(done.stage, done.end_s, 0);
   }
 
  private:
-  // What stays from step to step.
-  static double resting_bytes(const MemoryUse& use) {
-    double sum = 0;
-    for (MemoryCategory c :
-         {MemoryCategory::parameters, MemoryCategory::gradients, MemoryCategory::optimizer_states,
-          MemoryCategory::communication_buffers, MemoryCategory::framework})
-      sum += use[c];
-    return sum;
+  void sample(int64_t stage, double time_s, double more) {
+    timeline_.memory.push_back({stage, time_s, alive_[static_cast<size_t>(stage)] + more});
   }
 
-  double transient_bytes(int64_t stage) const {
-    const MemoryUse& use = prediction_.stages[static_cast<size_t>(stage)].backward_memory;
-    return std::max(use[MemoryCategory::loss],
-                    use[MemoryCategory::recompute] + use[MemoryCategory::temporary]);
-  }
-
-  double chunk_bytes(const ReplayedStep& done) const {
-    const auto part = static_cast<size_t>(done.step.chunk * plan_.times.pipeline + done.stage);
-    return saved_bytes(*plan_.model, plan_.split.at(part), prediction_.layout,
-                       scenario_.software.communication.checkpoints_over_tensor);
-  }
-
-  void sample(int64_t stage, double time_s, double transient) {
-    timeline_.memory.push_back({stage, time_s, alive_[static_cast<size_t>(stage)] + transient});
-  }
-
-  const Scenario& scenario_;
   const StepPlan& plan_;
-  const Prediction& prediction_;
+  const LayoutMemory& memory_;
   Timeline& timeline_;
   std::vector<double> alive_;  // bytes, by stage
 };
@@ -94,13 +63,13 @@ void add_tail(const StepTime& time, int64_t stage, Timeline& timeline) {
 
 }  // namespace
 
-Timeline build_timeline(const Scenario& scenario, const StepPlan& plan, const StepTime& time,
-                        PipelineReplay& replay, const Prediction& prediction) {
+Timeline build_timeline(const StepPlan& plan, const StepTime& time, const LayoutMemory& memory,
+                        PipelineReplay& replay) {
   Timeline timeline;
-  MemoryTrack memory(scenario, plan, prediction, timeline);
+  MemoryTrack track(plan, memory, timeline);
   replay.replay(plan.times, plan.micro_batches, [&](const ReplayedStep& done) {
     add_pass(done, timeline);
-    memory.observe(done);
+    track.observe(done);
   });
   for (int64_t s = 0; s < plan.split.pipeline; ++s) add_tail(time, s, timeline);
   timeline.end_s = time.step_s();

@@ -2,6 +2,8 @@
 
 #include <ranges>
 
+#include "costmodel/memory/block_memory.h"
+#include "costmodel/ops/blocks.h"
 #include "costmodel/step/pipeline_schedule.h"
 
 namespace paraplan {
@@ -11,90 +13,77 @@ using enum MemoryCategory;
 
 class MemoryReplay {
  public:
-  MemoryReplay(const Scenario& scenario, const ModelCost& model, const Layout& layout,
-               const StageMemoryInput& stage)
-      : scenario_(scenario), model_(model), layout_(layout), stage_(stage) {
-    logits_ = model.logits_elements * static_cast<double>(bytes_per_element(scenario.precision));
+  MemoryReplay(const Scenario& scenario, const Layout& layout)
+      : software_(scenario.software), blocks_(model_blocks(scenario, layout)) {
+    for (const Block& block : blocks_.values) events_.values.emplace_back(scenario, layout, block);
   }
 
-  MemoryUse peak() {
-    for (const PipelineStep& step : stage_schedule(layout_.schedule, layout_.pipeline, stage_.stage,
-                                                   stage_.micro_batches, layout_.virtual_stages)) {
-      const Chunk& chunk = stage_.chunks[static_cast<size_t>(step.chunk)];
-      if (step.pass == Pass::forward) {
-        forward(chunk);
-      } else {
-        backward(chunk);
-      }
-    }
-    return peak_;
-  }
-
- private:
   void forward(const Chunk& chunk) {
-    alive_[activations] += chunk_bytes(chunk);
-    // Equal blocks need equal memory, so one of each segment is enough.
-    for (const Segment& s : chunk.segments) {
-      if (s.block == BlockName::head) alive_[loss] += logits_;
-      block_forward(model_.of(s.block), s.kept);
-    }
+    for (const Segment& s : chunk.segments)
+      for (int64_t i = 0; i < s.repeats; ++i) add_use(events(s).kept_by_pass(s.kept), 1);
+    const Block &first = block(chunk.segments.front()), &last = block(chunk.segments.back());
+    if (!by_pass()) add({activations, bytes(first, first.input)});
+    for (const Segment& s : chunk.segments)
+      for (int64_t i = 0; i < s.repeats; ++i) add(events(s).forward(s.kept));
+    if (!by_pass() && !keeps_sent()) add({activations, -bytes(last, last.output)});
   }
 
   void backward(const Chunk& chunk) {
-    for (const Segment& s : chunk.segments | std::views::reverse) {
-      block_backward(model_.of(s.block), s.kept);
-      if (s.block == BlockName::head) alive_[loss] -= logits_;
-    }
-    alive_[activations] -= chunk_bytes(chunk);
+    const Block &first = block(chunk.segments.front()), &last = block(chunk.segments.back());
+    add({temporary, bytes(last, last.output)});
+    for (const Segment& s : chunk.segments | std::views::reverse)
+      for (int64_t i = 0; i < s.repeats; ++i) add(events(s).backward(s.kept));
+    add({temporary, -bytes(first, first.input)});
+    if (!by_pass() && keeps_sent()) add({activations, -bytes(last, last.output)});
+    for (const Segment& s : chunk.segments)
+      for (int64_t i = 0; i < s.repeats; ++i) add_use(events(s).kept_by_pass(s.kept), -1);
   }
 
-  double chunk_bytes(const Chunk& chunk) const {
-    return saved_bytes(model_, chunk, layout_, scenario_.software.communication.checkpoints_over_tensor);
+  const MemoryUse& alive() const { return alive_; }
+  const MemoryUse& peak() const { return peak_; }
+
+ private:
+  bool by_pass() const { return software_.memory.frees_saved == FreesSaved::pass; }
+  bool keeps_sent() const { return software_.communication.keeps_sent_activations; }
+  const Block& block(const Segment& s) const { return blocks_[s.block]; }
+  const BlockEvents& events(const Segment& s) const { return events_[s.block]; }
+  static double bytes(const Block& block, TensorId t) {
+    return t < 0 ? 0 : bytes_of(block, {Operand::Kind::value, t});
   }
 
-  void block_forward(const BlockCost& block, Kept kept) {
-    const WorkingSet& set = block.working[static_cast<size_t>(kept)];
-    moment(set.forward, 0, block.reads_weights_forward ? gathered(block) : 0);
+  void add(const MemoryEvent& event) {
+    alive_[event.category] += event.bytes;
+    if (alive_.total() > peak_.total()) peak_ = alive_;
+  }
+  void add(const std::vector<MemoryEvent>& events) {
+    for (const MemoryEvent& event : events) add(event);
+  }
+  void add_use(const MemoryUse& use, double sign) {
+    for (int i = 0; i < kMemoryCategories; ++i)
+      add({static_cast<MemoryCategory>(i), sign * use.values[static_cast<size_t>(i)]});
   }
 
-  void block_backward(const BlockCost& block, Kept kept) {
-    const WorkingSet& set = block.working[static_cast<size_t>(kept)];
-    if (kept == Kept::input) moment(set.recompute, set.redone_bytes, gathered(block));
-    if (kept == Kept::no_core) moment(set.recompute, set.redone_bytes, 0);
-    const double weights = block.reads_weights_backward ? gathered(block) : 0;
-    moment(set.backward, set.redone_bytes, weights + whole_gradients(block));
-  }
-
-  double gathered(const BlockCost& block) const {
-    if (layout_.zero_stage < 3) return 0;
-    return block.all_parameters * static_cast<double>(bytes_per_element(scenario_.precision));
-  }
-
-  double whole_gradients(const BlockCost& block) const {
-    return layout_.zero_stage >= 2 ? block.all_parameters * state_sizes(scenario_).gradient : 0;
-  }
-
-  void moment(double working, double redone, double buffers) {
-    MemoryUse use = alive_;
-    use[temporary] = working;
-    use[recompute] = redone;
-    use[communication_buffers] = buffers;
-    if (use.total() > peak_.total()) peak_ = use;
-  }
-
-  const Scenario& scenario_;
-  const ModelCost& model_;
-  const Layout& layout_;
-  const StageMemoryInput& stage_;
-  double logits_ = 0;
+  const SoftwareProfile& software_;
+  ModelBlocks blocks_;
+  ByBlock<BlockEvents> events_;
   MemoryUse alive_, peak_;
 };
 
 }  // namespace
 
-MemoryUse replayed_peak(const Scenario& scenario, const ModelCost& model, const Layout& layout,
-                        const StageMemoryInput& stage) {
-  return MemoryReplay(scenario, model, layout, stage).peak();
+MemoryUse replayed_peak(const Scenario& scenario, const Layout& layout, const ModelSplit& split,
+                        int64_t stage, int64_t micro_batches) {
+  MemoryReplay replay(scenario, layout);
+  for (const PipelineStep& step :
+       stage_schedule(layout.schedule, layout.pipeline, stage, micro_batches, layout.virtual_stages)) {
+    const Chunk& chunk = split.at(static_cast<size_t>(step.chunk * layout.pipeline + stage));
+    if (step.pass == Pass::forward) {
+      replay.forward(chunk);
+    } else {
+      replay.backward(chunk);
+    }
+  }
+  return replay.peak();
 }
 
 }  // namespace paraplan

@@ -1,14 +1,17 @@
 #pragma once
 
-#include "costmodel/memory/memory_model.h"
+#include <functional>
+
+#include "costmodel/base/categories.h"
+#include "costmodel/model/scenario.h"
+#include "costmodel/step/split.h"
 
 namespace paraplan {
 
-// Working memory and activations of a stage at the moment of their largest sum, followed through the stage's
-// schedule: what is kept comes with a forward pass and goes with its backward pass, working tensors live from
-// first write to last use, block by block (lifetimes.h). Weights and gradients that a pass needs whole under
-// ZeRO 2 and 3 are communication_buffers of their block. For software with memory.replays_lifetimes.
-MemoryUse replayed_peak(const Scenario& scenario, const ModelCost& model, const Layout& layout,
-                        const StageMemoryInput& stage);
+// What the passes of a stage need at the moment of their largest sum, found tensor by tensor: every birth and
+// death of every block in the order of the stage's schedule. What stage_memory() folds; slow, and free of its
+// shortcuts.
+MemoryUse replayed_peak(const Scenario& scenario, const Layout& layout, const ModelSplit& split,
+                        int64_t stage, int64_t micro_batches);
 
 }  // namespace paraplan

@@ -48,7 +48,6 @@ TensorId BlockBuilder::input(const char* name, int64_t width) {
   const bool split = shape_.sequence_parallel && shape_.tensor > 1;
   block_.input = tensor(name, split ? shape_.tokens() / shape_.tensor : shape_.tokens(), width);
   at(block_.input).sequence_shard = split;
-  block_.input_bytes = at(block_.input).bytes();
   return block_.input;
 }
 
@@ -72,10 +71,6 @@ WeightId BlockBuilder::weight(const Weight& w) {
   block_.weights.push_back(w);
   block_.weights.back().elements = static_cast<double>(w.rows) * static_cast<double>(w.columns);
   return static_cast<WeightId>(block_.weights.size()) - 1;
-}
-
-void BlockBuilder::transient(double bytes) {
-  block_.transient_bytes = std::max(block_.transient_bytes, bytes);
 }
 
 void BlockBuilder::accumulate(const char* name, double bytes, double launches) {
@@ -178,8 +173,10 @@ TensorId BlockBuilder::gelu(const char* name, TensorId x, WeightId bias) {
   }
   // 0.5 x (1 + tanh(sqrt(2/pi) x (1 + 0.044715 x^2))): seven elementwise kernels after the bias, six of which
   // keep an operand; each has one or two kernels in the backward pass.
-  elementwise(OpKind::gelu, name, n, {18 * e, 26 * e, 8, 11}, go, back);
-  save(name, 6 * n * e);
+  const TensorId operands = rows_of(x, name, 6 * at(x).width);
+  elementwise(OpKind::gelu, name, n, {18 * e, 26 * e, 8, 11},
+              {{value(x), parameter(bias)}, {value(y), value(operands)}},
+              {{gradient(y), value(x), value(operands), parameter(bias)}, {gradient(x)}});
   return y;
 }
 
@@ -197,9 +194,14 @@ TensorId BlockBuilder::norm(const char* name, TensorId x, bool shift) {
   // gradients. Unfused: cast to fp32, square, mean, scale, cast back, each a pass of its own.
   const Traffic fused{2 * e, 5 * e, 1, 2};
   const Traffic unfused{3 * e + 28, 5 * e + 48, 7, 13};
+  // Unfused, the backward pass reads the normed rows, and an fp32 copy of 16-bit input in its place.
+  const bool casts = !fusion_.norm && type_ != statistic_type();
+  const TensorId copy = casts ? rows_of(x, name, width, statistic_type()) : x;
+  const Operand made = casts ? value(copy) : Operand{};
+  const Operand normed = fusion_.norm ? Operand{} : value(rows_of(x, name, width));
   elementwise(OpKind::norm, name, elements(x), fusion_.norm ? fused : unfused,
-              {{value(x), parameter(gain), parameter(shifts)}, {value(y), value(statistics)}},
-              {{gradient(y), value(x), value(statistics), parameter(gain)},
+              {{value(x), parameter(gain), parameter(shifts)}, {value(y), value(statistics), made, normed}},
+              {{gradient(y), value(copy), value(statistics), parameter(gain), normed},
                {gradient(x), parameter_gradient(gain), parameter_gradient(shifts)}});
   accumulate(name, 0, shift ? 2 : 1);
   return y;
@@ -291,28 +293,10 @@ void BlockBuilder::resolve(std::vector<Op>& ops) const {
   }
 }
 
-// Kept are the values that the backward ops read before they write them anew, each once. Logits are counted
-// as the loss's memory.
-void BlockBuilder::find_saved() {
-  std::vector<bool> known(block_.tensors.size());
-  for (const Op& op : block_.backward) {
-    for (const Operand& operand : op.reads) {
-      if (operand.kind != Operand::Kind::value || known[static_cast<size_t>(operand.index)]) continue;
-      known[static_cast<size_t>(operand.index)] = true;
-      const Tensor& t = at(operand.index);
-      if (!t.logits) block_.saved.push_back({t.name, t.bytes(), t.attention_core});
-    }
-    for (const Operand& operand : op.writes) {
-      if (operand.kind == Operand::Kind::value) known[static_cast<size_t>(operand.index)] = true;
-    }
-  }
-}
-
 Block BlockBuilder::finish() {
   block_.backward.assign(reversed_backward_.rbegin(), reversed_backward_.rend());
   resolve(block_.forward);
   resolve(block_.backward);
-  find_saved();
   return std::move(block_);
 }
 

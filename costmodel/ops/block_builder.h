@@ -83,10 +83,7 @@ class BlockBuilder {
 
   void forward(const Op& op) { block_.forward.push_back(op); }
   void backward(const Op& op) { reversed_backward_.push_back(op); }  // op runs before all added so far
-  // Bytes that are kept beside what the backward ops read: intermediates of kernels that are not fused.
-  void save(const char* name, double bytes) { block_.saved.push_back({name, bytes, core_}); }
   WeightId weight(const Weight& w);
-  void transient(double bytes);
 
   // Kernels that add a weight's gradient to the gradient buffer; none where the gradient ops do so
   // themselves.
@@ -121,7 +118,6 @@ class BlockBuilder {
   Op weight_gradient(const Op& forward_op, const Linear& options, TensorId x, TensorId y, WeightId w) const;
   Operand resolve(Operand operand) const;
   void resolve(std::vector<Op>& ops) const;
-  void find_saved();
 
   const Fusion& fusion_;
   BlockShape shape_;

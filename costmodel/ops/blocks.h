@@ -49,7 +49,4 @@ ModelBlocks model_blocks(const Scenario& scenario, const Layout& layout);
 ModelBlocks model_blocks(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape,
                          bool owns_tied_weight);
 
-// Bytes of the logits of one micro-batch on one rank, per byte of element: (B*T, V/m).
-double logits_elements(const ModelSpec& model, const BlockShape& shape);
-
 }  // namespace paraplan

@@ -33,7 +33,8 @@ bool is_kept(const Block& block, TensorId t, Kept kept) {
 }
 
 std::vector<TensorId> select(const Block& block, bool want_kept, Kept kept) {
-  const std::vector<bool> saved = read_in_backward(block);
+  std::vector<bool> saved = read_in_backward(block);
+  if (kept == Kept::input && block.input >= 0) saved[static_cast<size_t>(block.input)] = true;
   std::vector<TensorId> found;
   for (size_t i = 0; i < saved.size(); ++i) {
     const auto t = static_cast<TensorId>(i);
@@ -42,118 +43,176 @@ std::vector<TensorId> select(const Block& block, bool want_kept, Kept kept) {
   return found;
 }
 
+bool is_tensor(const Operand& operand) {
+  return operand.kind == Operand::Kind::value || operand.kind == Operand::Kind::gradient;
+}
+
+std::vector<Operand> touched(const Op& op) {
+  std::vector<Operand> all;
+  for (const auto* operands : {&op.reads, &op.writes})
+    for (const Operand& operand : *operands)
+      if (is_tensor(operand) && std::ranges::find(all, operand) == all.end()) all.push_back(operand);
+  return all;
+}
+
+// Values and gradients of a block's tensors.
+class OperandSet {
+ public:
+  explicit OperandSet(const Block& block) {
+    for (auto& side : has_) side.assign(block.tensors.size(), false);
+  }
+  std::vector<bool>::reference operator[](const Operand& operand) {
+    return has_[operand.kind == Operand::Kind::gradient ? 1 : 0][static_cast<size_t>(operand.index)];
+  }
+  void add(const std::vector<TensorId>& values) {
+    for (TensorId t : values) add(t);
+  }
+  void add(TensorId t) {
+    if (t >= 0) has_[0][static_cast<size_t>(t)] = true;
+  }
+  void add_gradient(TensorId t) {
+    if (t >= 0) has_[1][static_cast<size_t>(t)] = true;
+  }
+
+ private:
+  std::array<std::vector<bool>, 2> has_;
+};
+
 // Follows one walk: what is there, and when it is touched last.
 class Walker {
  public:
-  Walker(const Block& block, Walk walk, Kept kept) : block_(block), walk_(walk) {
-    ops_ = walk == Walk::backward ? &block.backward : &block.forward;
-    for (auto* flags : {&held_, &born_})
-      for (auto& side : *flags) side.assign(block.tensors.size(), false);
-    hold(kept_tensors(block, walk == Walk::forward ? kept : Kept::all));
-    if (walk == Walk::forward && block.output >= 0) held(0, block.output) = true;
-    for (const Op& op : *ops_) {
+  Walker(const Block& block, Walk walk, Kept kept, FreesSaved frees_saved)
+      : block_(block),
+        walk_(walk),
+        kept_(kept),
+        frees_saved_(frees_saved),
+        ops_(walk == Walk::backward ? block.backward : block.forward),
+        there_(block),
+        stays_(block) {
+    if (frees_saved == FreesSaved::op) {
+      begin_by_op();
+    } else {
+      begin_by_pass();
+    }
+    for (const Op& op : ops_) {
       const bool core_only = walk == Walk::recompute && kept == Kept::no_core;
       result_.runs.push_back(!core_only || op.attention_core);
+      if (result_.runs.back()) end_ = result_.runs.size() - 1;
     }
-    result_.born.resize(ops_->size());
-    result_.dead.resize(ops_->size());
-    find_last_touches();
+    result_.born.resize(ops_.size());
+    result_.dead.resize(ops_.size());
   }
 
   Lifetimes follow() {
-    double alive = incoming_bytes();
-    result_.peak_bytes = alive;
-    if (walk_ == Walk::backward && block_.output >= 0) held(1, block_.output) = true;
-    for (size_t i = 0; i < ops_->size(); ++i) {
+    // The last that touches something is the first that is seen from behind.
+    OperandSet seen(block_);
+    std::vector<std::vector<Operand>> last(ops_.size());
+    for (size_t i = ops_.size(); i-- > 0;) {
       if (!result_.runs[i]) continue;
-      for (const Operand& operand : (*ops_)[i].writes) alive += be_born(i, operand);
-      result_.peak_bytes = std::max(result_.peak_bytes, alive);
-      for (const Operand& operand : touched((*ops_)[i])) alive -= die(i, operand);
+      for (const Operand& operand : touched(ops_[i])) {
+        if (!seen[operand]) last[held_to_end(operand) ? end_ : i].push_back(operand);
+        seen[operand] = true;
+      }
+    }
+    for (const Operand& operand : untouched(seen)) last[end_].push_back(operand);
+    for (size_t i = 0; i < ops_.size(); ++i) {
+      if (!result_.runs[i]) continue;
+      for (const Operand& operand : ops_[i].writes) be_born(i, operand);
+      for (const Operand& operand : last[i])
+        if (there_[operand] && !stays_[operand]) result_.dead[i].push_back(operand);
     }
     return std::move(result_);
   }
 
  private:
-  std::vector<bool>::reference held(size_t side, TensorId t) { return held_[side][static_cast<size_t>(t)]; }
-  void hold(const std::vector<TensorId>& tensors) {
-    for (TensorId t : tensors) held(0, t) = true;
+  // Kept tensors, and the block's output, have their places all the time.
+  void begin_by_pass() {
+    std::vector<TensorId> outside = kept_tensors(block_, walk_ == Walk::forward ? kept_ : Kept::all);
+    if (walk_ == Walk::forward && block_.output >= 0) outside.push_back(block_.output);
+    there_.add(outside), stays_.add(outside);
+    begin_gradients();
+  }
+
+  void begin_by_op() {
+    const std::vector<TensorId> kept = kept_tensors(block_, kept_), saved = kept_tensors(block_, Kept::all);
+    if (walk_ == Walk::forward) {
+      for (TensorId t : {block_.input, block_.tokens, block_.targets}) there_.add(t);
+      stays_.add(kept), stays_.add(block_.output);
+      return;
+    }
+    there_.add(kept);
+    if (walk_ == Walk::recompute) stays_.add(kept), stays_.add(saved), stays_.add(redone_output());
+    if (walk_ == Walk::backward) there_.add(saved), there_.add(redone_output());
+    begin_gradients();
   }
 
   // The gradient of the output waits while the block is recomputed, and is used up in the backward walk.
-  double incoming_bytes() const {
-    if (walk_ == Walk::forward || block_.output < 0) return 0;
-    return bytes_of(block_, {Operand::Kind::gradient, block_.output});
+  void begin_gradients() {
+    if (walk_ != Walk::forward) there_.add_gradient(block_.output);
+    if (walk_ == Walk::recompute) stays_.add_gradient(block_.output);
+    if (walk_ == Walk::backward) stays_.add_gradient(block_.input);
   }
 
-  static bool is_tensor(const Operand& operand) {
-    return operand.kind == Operand::Kind::value || operand.kind == Operand::Kind::gradient;
+  // A region that is redone as a whole ends with its output in hand.
+  TensorId redone_output() const { return kept_ == Kept::input ? block_.output : -1; }
+
+  // The function that redoes a region holds its arguments, its output and the gradient of that until it
+  // returns.
+  bool held_to_end(const Operand& operand) const {
+    if (frees_saved_ == FreesSaved::pass || walk_ != Walk::backward || kept_ != Kept::input) return false;
+    return operand.index == block_.output ||
+           (operand.index == block_.input && operand.kind == Operand::Kind::value);
   }
 
-  static size_t side(const Operand& operand) { return operand.kind == Operand::Kind::gradient ? 1 : 0; }
-
-  double be_born(size_t op, const Operand& operand) {
-    if (!is_tensor(operand) || held(side(operand), operand.index)) return 0;
-    held(side(operand), operand.index) = true;
-    born_[side(operand)][static_cast<size_t>(operand.index)] = true;
-    result_.born[op].push_back(operand);
-    return bytes_of(block_, operand);
-  }
-
-  std::vector<Operand> touched(const Op& op) const {
+  std::vector<Operand> untouched(OperandSet& seen) {
     std::vector<Operand> all;
-    for (const auto* operands : {&op.reads, &op.writes})
-      for (const Operand& operand : *operands)
-        if (is_tensor(operand) && std::ranges::find(all, operand) == all.end()) all.push_back(operand);
+    for (size_t i = 0; i < block_.tensors.size(); ++i) {
+      for (const auto kind : {Operand::Kind::value, Operand::Kind::gradient}) {
+        const Operand operand{kind, static_cast<int>(i)};
+        if (there_[operand] && !seen[operand]) all.push_back(operand);
+      }
+    }
     return all;
   }
 
-  double die(size_t op, const Operand& operand) {
-    const auto at = static_cast<size_t>(operand.index);
-    const bool is_gradient = operand.kind == Operand::Kind::gradient;
-    if (is_gradient && operand.index == block_.input) return 0;  // for the block before
-    const bool incoming = walk_ == Walk::backward && is_gradient && operand.index == block_.output;
-    const size_t s = side(operand);
-    if (!incoming && !born_[s][at]) return 0;
-    if (last_touch_[s][at] != op) return 0;
-    result_.dead[op].push_back(operand);
-    return bytes_of(block_, operand);
-  }
-
-  void find_last_touches() {
-    for (auto& last : last_touch_) last.assign(block_.tensors.size(), 0);
-    for (size_t i = 0; i < ops_->size(); ++i) {
-      if (!result_.runs[i]) continue;
-      for (const Operand& operand : touched((*ops_)[i]))
-        last_touch_[side(operand)][static_cast<size_t>(operand.index)] = i;
-    }
+  void be_born(size_t op, const Operand& operand) {
+    if (!is_tensor(operand) || there_[operand]) return;
+    there_[operand] = true;
+    result_.born[op].push_back(operand);
   }
 
   const Block& block_;
   Walk walk_;
-  const std::vector<Op>* ops_ = nullptr;
-  // By value or gradient, then by tensor.
-  std::array<std::vector<bool>, 2> held_, born_;
-  std::array<std::vector<size_t>, 2> last_touch_;  // op
+  Kept kept_;
+  FreesSaved frees_saved_;
+  const std::vector<Op>& ops_;
+  OperandSet there_, stays_;
+  size_t end_ = 0;  // the last op that runs
   Lifetimes result_;
 };
 
 }  // namespace
 
 double bytes_of(const Block& block, const Operand& operand) {
-  if (operand.kind != Operand::Kind::value && operand.kind != Operand::Kind::gradient) return 0;
-  return block.tensors[static_cast<size_t>(operand.index)].bytes();
+  return is_tensor(operand) ? block.tensors[static_cast<size_t>(operand.index)].bytes() : 0;
 }
 
 std::vector<TensorId> kept_tensors(const Block& block, Kept kept) {
   return select(block, true, kept);
 }
 
+double kept_bytes(const Block& block, Kept kept) {
+  double sum = 0;
+  for (TensorId t : kept_tensors(block, kept)) sum += bytes_of(block, {Operand::Kind::value, t});
+  return sum;
+}
+
 std::vector<TensorId> recomputed_tensors(const Block& block, Kept kept) {
   return select(block, false, kept);
 }
 
-Lifetimes lifetimes(const Block& block, Walk walk, Kept kept) {
-  return Walker(block, walk, kept).follow();
+Lifetimes lifetimes(const Block& block, Walk walk, Kept kept, FreesSaved frees_saved) {
+  return Walker(block, walk, kept, frees_saved).follow();
 }
 
 }  // namespace paraplan

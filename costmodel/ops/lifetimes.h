@@ -5,6 +5,7 @@
 #include "costmodel/model/layout.h"
 #include "costmodel/ops/op.h"
 #include "costmodel/ops/op_key.h"
+#include "costmodel/profile/software_profile.h"
 
 namespace paraplan {
 
@@ -16,24 +17,28 @@ enum class Kept {
 };
 inline constexpr int kKepts = 3;
 
-// Tensors and gradients that come to life right before op i, and die right after it. What is kept, and the
-// block's output, are there before the walk; the gradient of the output comes in and dies in the backward
-// walk, that of the input stays for the block before.
+// Tensors and gradients that come to life right before op i, and die right after it. There before the walk:
+// what was kept; of the forward walk, the block's input and what it is given; of the others, the gradient of
+// the output. There behind it: what is kept, and the block's output; of the backward walk, the gradient of
+// the input alone. With FreesSaved::pass what a micro-batch keeps, and the block's output, come and go
+// outside.
 struct Lifetimes {
   std::vector<std::vector<Operand>> born, dead;  // by op; empty for ops that do not run
   std::vector<bool> runs;                        // by op
-  double peak_bytes = 0;  // largest sum of what is alive between birth and death, g(output) included
 
   bool operator==(const Lifetimes&) const = default;
 };
 
 // `walk`: forward, recompute or backward.
-Lifetimes lifetimes(const Block& block, Walk walk, Kept kept);
+Lifetimes lifetimes(const Block& block, Walk walk, Kept kept, FreesSaved frees_saved = FreesSaved::pass);
 
 // Tensors that a micro-batch keeps, logits included, as TensorIds.
 std::vector<TensorId> kept_tensors(const Block& block, Kept kept);
-// Tensors that the recompute walk brings back, beside its working set, until the block's backward ends.
+// Tensors that the recompute walk brings back, beside its working set, for the block's backward walk.
 std::vector<TensorId> recomputed_tensors(const Block& block, Kept kept);
+
+// Bytes of all that a micro-batch keeps.
+double kept_bytes(const Block& block, Kept kept);
 
 // Bytes of an operand's tensor or gradient; 0 for weights.
 double bytes_of(const Block& block, const Operand& operand);

@@ -16,18 +16,6 @@ StateCount Block::state() const {
   return sum;
 }
 
-double Block::saved_bytes() const {
-  double sum = 0;
-  for (const SavedTensor& t : saved) sum += t.bytes;
-  return sum;
-}
-
-double Block::attention_core_bytes() const {
-  double sum = 0;
-  for (const SavedTensor& t : saved) sum += t.attention_core ? t.bytes : 0;
-  return sum;
-}
-
 bool reads_weights(const std::vector<Op>& ops) {
   for (const Op& op : ops)
     for (const Operand& operand : op.reads)

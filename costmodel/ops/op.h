@@ -77,13 +77,6 @@ struct Tensor {
   }
 };
 
-// A tensor that the forward pass keeps for the backward pass of the same micro-batch.
-struct SavedTensor {
-  const char* name = "";
-  double bytes = 0;
-  bool attention_core = false;
-};
-
 // Over which dimension the tensor group splits a weight.
 enum class WeightShard { none, rows, columns };
 
@@ -122,19 +115,14 @@ struct Block {
   std::vector<Op> forward;
   std::vector<Op> backward;  // in execution order
   std::vector<Tensor> tensors;
-  std::vector<SavedTensor> saved;
   std::vector<Weight> weights;
-  TensorId input = -1;         // from the block before; -1: none
-  TensorId output = -1;        // for the block behind; -1: none
-  TensorId tokens = -1;        // embedding: the micro-batch's tokens, (B*T, 1)
-  TensorId targets = -1;       // head: their targets
-  double input_bytes = 0;      // what a checkpoint of the block keeps
-  double transient_bytes = 0;  // largest working set beyond `saved` during the backward pass
+  TensorId input = -1;    // from the block before; -1: none
+  TensorId output = -1;   // for the block behind; -1: none
+  TensorId tokens = -1;   // embedding: the micro-batch's tokens, (B*T, 1)
+  TensorId targets = -1;  // head: their targets
 
   StateCount state() const;  // of the weights that it owns
   double parameters() const { return state().parameters; }
-  double saved_bytes() const;
-  double attention_core_bytes() const;
 };
 
 // Whether any of the ops needs the block's weights.

@@ -24,6 +24,12 @@ enum class StageBalance {
   work,             // the runtime spreads the work evenly, ends included
 };
 
+// When a tensor that a micro-batch keeps for its backward pass comes and goes.
+enum class FreesSaved {
+  op,    // comes with the op that makes it, goes with the last that reads it (PyTorch)
+  pass,  // all that a pass keeps has its place from the begin of the forward to the end of the backward pass
+};
+
 // Which elementwise work runs in one kernel.
 struct Fusion {
   bool softmax = true;    // scale + mask + softmax
@@ -93,17 +99,19 @@ struct Communication {
 };
 
 struct FrameworkMemory {
-  bool replays_lifetimes =
-      false;                    // working tensors live exactly from first write to last use, as in the op
-                                // list; false: the largest working set of a layer as published ones have it
-  Constant fixed_bytes;         // allocated once, whatever the layout (workspaces)
-  Constant logits_copies;       // fp32 copies of the logits alive at the loss
-  Constant most_logits_copies;  // of the trainers that the profile stands for, in the most wasteful one; 0:
-                                // as logits_copies. Such a loss must fit, too, or a layout is tight
-  Constant reserve_factor;      // allocator's reserved over allocated bytes (>= 1)
-  Constant context_bytes;       // outside the allocator: device context, libraries; 0: the hardware's
-  Constant communicator_bytes;  // outside the allocator: per communicator of more than one rank
-  Constant zero3_live_parameters;  // parameters a ZeRO-3 rank keeps gathered at most
+  FreesSaved frees_saved = FreesSaved::op;
+  bool keeps_score_buffer = false;  // unfused attention works in one buffer of all scores, for ever
+  bool placeholder_gradients =
+      false;             // fused accumulation hands on an unused gradient per shape of weight, for ever
+  Constant fixed_bytes;  // allocated once, whatever the layout (workspaces)
+  // Of a loss that is not fused: bytes per logit beside the 16-bit logits' fp32 softmax, which is kept from
+  // one to the other, while each of its walks runs. `most_`: of the trainers that the profile stands for, in
+  // the most wasteful one; 0: no more. Such a loss must fit, too, or a layout is tight.
+  Constant loss_forward_bytes, loss_backward_bytes, most_loss_backward_bytes;
+  Constant reserve_factor;         // allocator's reserved over allocated bytes (>= 1)
+  Constant context_bytes;          // outside the allocator: device context, libraries; 0: the hardware's
+  Constant communicator_bytes;     // outside the allocator: per communicator of more than one rank
+  Constant zero3_live_parameters;  // parameters a ZeRO-3 rank keeps gathered; 0: those of the block at work
 };
 
 // What a training framework does with the hardware.
@@ -128,6 +136,7 @@ bool shards_optimizer(const SoftwareProfile& software, const Layout& layout);
 // block.
 bool reduces_in_passes(const SoftwareProfile& software, const Layout& layout);
 
+const char* to_string(FreesSaved);
 const char* to_string(GradientReduction);
 const char* to_string(StageBalance);
 

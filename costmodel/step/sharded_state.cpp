@@ -45,8 +45,9 @@ ShardedState sharded_state(const Scenario& scenario, const Layout& layout, const
   if (layout.zero_stage == 3) state.gather = gathers(scenario, layout, block);
   if (reduces_in_passes(scenario.software, layout)) state.reduce = reductions(scenario, block);
   const bool splits = scenario.software.communication.checkpoints_over_tensor && !layout.sequence_parallel;
-  if (splits && layout.tensor > 1 && block.input >= 0) {
-    Op op{.kind = OpKind::all_gather, .name = "checkpoint", .bytes = block.input_bytes};
+  if (splits && layout.tensor > 1 && block.input >= 0 && block.output >= 0) {
+    const double bytes = block.tensors[static_cast<size_t>(block.input)].bytes();
+    Op op{.kind = OpKind::all_gather, .name = "checkpoint", .bytes = bytes};
     op.launches = 0;  // issued with the rest of what the host does for a recomputed region
     op.group = CommGroup::tensor;
     state.restore.push_back(op);

@@ -5,21 +5,6 @@
 namespace paraplan {
 namespace {
 
-// What a rank needs beside what is kept, under each choice of what is kept.
-std::array<WorkingSet, kKepts> working_sets(const Block& block) {
-  std::array<WorkingSet, kKepts> sets;
-  for (Kept kept : {Kept::all, Kept::no_core, Kept::input}) {
-    WorkingSet& set = sets[static_cast<size_t>(kept)];
-    set.forward = lifetimes(block, Walk::forward, kept).peak_bytes;
-    set.backward = lifetimes(block, Walk::backward, kept).peak_bytes;
-    if (kept == Kept::all) continue;
-    set.recompute = lifetimes(block, Walk::recompute, kept).peak_bytes;
-    for (TensorId t : recomputed_tensors(block, kept))
-      set.redone_bytes += block.tensors[static_cast<size_t>(t)].bytes();
-  }
-  return sets;
-}
-
 // Passes over memory beside a collective on whole weights or gradients of one block: the own part is copied
 // to its place in a gather; before a reduction the gradient is zeroed and the part summed so far is added.
 Op passes_around(const Op& collective, int64_t ranks) {
@@ -125,13 +110,6 @@ BlockCost BlockPricer::price(const Block& block, const ShardedState& state,
   cost.backward[static_cast<size_t>(Kept::input)] = begin +
                                                     sum(state.restore, groups).as(TimeCategory::recompute) +
                                                     gather + forward.as(TimeCategory::recompute) + backward;
-  cost.parameters = block.parameters();
-  cost.saved_bytes = block.saved_bytes();
-  cost.attention_core_bytes = block.attention_core_bytes();
-  cost.input_bytes = block.input_bytes;
-  cost.transient_bytes = block.transient_bytes;
-  if (scenario_.software.memory.replays_lifetimes) cost.working = working_sets(block);
-  for (const Weight& w : block.weights) cost.all_parameters += w.elements;
   return cost;
 }
 

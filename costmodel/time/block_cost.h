@@ -14,23 +14,11 @@
 
 namespace paraplan {
 
-// Largest sums of a block's working tensors, beside what is kept, in bytes (lifetimes.h).
-struct WorkingSet {
-  double forward = 0;
-  double recompute = 0;     // while the forward pass is redone
-  double redone_bytes = 0;  // brought back by it, until the backward pass ends
-  double backward = 0;
-};
-
 // Price and memory of one block in one layout; all a stage needs of it.
 struct BlockCost {
   PassCost forward;                       // with gathers
   std::array<PassCost, kKepts> backward;  // by Kept: with recompute, gathers and reductions
-  double parameters = 0;  // on this rank, before ZeRO; without weights that another block owns
-  double saved_bytes = 0, attention_core_bytes = 0, input_bytes = 0, transient_bytes = 0;
-  std::array<WorkingSet, kKepts> working;                              // by Kept
   bool reads_weights_forward = false, reads_weights_backward = false;  // else ZeRO-3 gathers nothing
-  double all_parameters = 0;  // with tied weights that another block owns
 };
 
 // Prices the ops of blocks: kernels on the device, collectives on the links, launches on the host.

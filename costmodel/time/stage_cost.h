@@ -1,5 +1,6 @@
 #pragma once
 
+#include "costmodel/memory/block_memory.h"
 #include "costmodel/step/split.h"
 #include "costmodel/time/block_cost.h"
 
@@ -9,8 +10,8 @@ namespace paraplan {
 struct ModelCost {
   ByBlock<BlockCost> blocks;
   ByBlock<StateCount> states;
+  ByBlock<BlockMemory> memory;
   double stream_bytes = 0;  // of what goes from block to block, of one micro-batch
-  double logits_elements = 0;
 
   const BlockCost& of(BlockName name) const { return blocks[name]; }
 };

@@ -41,9 +41,9 @@ const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacem
   for (const Block& block : blocks.values) {
     cost.blocks.values.push_back(pricer_.price(block, sharded_state(scenario_, layout, block), groups));
     cost.states.values.push_back(block.state());
+    cost.memory.values.push_back(block_memory(scenario_, layout, block));
   }
-  cost.stream_bytes = cost.of(BlockName::layer).input_bytes;
-  cost.logits_elements = logits_elements(scenario_.model, block_shape(scenario_, layout));
+  cost.stream_bytes = cost.memory[BlockName::layer].input_bytes;
   return costs_.emplace(key, std::move(cost)).first->second;
 }
 

@@ -42,7 +42,7 @@ class BlockBench {
     for (size_t kind = 0; kind < program_.model().kinds.size(); ++kind) {
       const BlockName name = layer_block(kind);
       const Block& layer = program_.of({name, Kept::all}).block;
-      const double bytes = 8 * layer.parameters() + layer.saved_bytes();
+      const double bytes = 8 * layer.parameters() + kept_bytes(layer, Kept::all);
       const auto copies =
           std::clamp<int64_t>(std::llround(kCacheBytes / bytes), 1, block_count(program_.model(), name));
       for (int64_t i = 0; i < copies; ++i) add({name, Kept::all, 1 + i});

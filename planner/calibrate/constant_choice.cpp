@@ -27,7 +27,7 @@ constexpr const char* kNoEffect = "no effect on these rows";
 
 // Numbers that follow from what the framework's code does. Changed to fit times, they would mean nothing.
 constexpr const char* kCounts[] = {"state.", "optimizer.launches_per_tensor", "communication.bucket_MB",
-                                   "memory.logits_copies", "memory.zero3_live_parameters"};
+                                   "memory.loss_", "memory.zero3_live_parameters"};
 
 std::vector<double> logs(std::vector<double> values) {
   for (double& value : values) value = std::log(value);

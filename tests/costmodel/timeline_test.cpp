@@ -78,9 +78,7 @@ TEST_P(TimelineOf, MemoryPeaksWherePredicted) {
     for (int64_t s = 0; s < layout.pipeline; ++s) {
       const StagePrediction& stage = p.stages[static_cast<size_t>(s)];
       if (!peaks_in_backward(stage)) continue;
-      // Chunks of a stage with an end of the model hold more than the others; their mean is predicted.
-      EXPECT_NEAR(peak[s] / stage.memory.total(), 1, layout.virtual_stages > 1 ? 0.1 : 1e-9)
-          << "stage " << s << " of " << to_string(layout);
+      EXPECT_NEAR(peak[s] / stage.memory.total(), 1, 1e-9) << "stage " << s << " of " << to_string(layout);
     }
   }
 }

@@ -24,7 +24,7 @@ constexpr Range kCount{1, 1e6, false};
 constexpr Range kAmount{0, 1e6, false};
 constexpr Range kSize{0, 1e6, true};   // GiB, GB/s
 constexpr Range kTime{0, 1e7, false};  // us, ms
-constexpr Range kBytes{0, 64, false};  // of one parameter
+constexpr Range kBytes{0, 64, false};  // of one parameter or logit
 constexpr Range kPasses{0, 1000, false};
 constexpr Range kParameters{0, 1e15, false};
 constexpr Range kNumbers{0, 1e18, false};
@@ -212,14 +212,19 @@ void add_communication(Communication& c, ProfileFields& fields) {
 }
 
 void add_memory(FrameworkMemory& m, ProfileFields& fields) {
-  fields.flags.push_back({"memory.replays_lifetimes", &m.replays_lifetimes});
+  fields.words.push_back(word_field("memory.frees_saved", m.frees_saved));
+  fields.flags.push_back({"memory.keeps_score_buffer", &m.keeps_score_buffer});
+  fields.flags.push_back({"memory.placeholder_gradients", &m.placeholder_gradients});
   fields.constants.insert(
       fields.constants.end(),
       {
-          {"memory.fixed_MiB", kMebi, &m.fixed_bytes, kAmount, kRequired, usual(30, 500)},
-          {"memory.logits_copies", kOne, &m.logits_copies, {0, 16, false}, kRequired, usual(1, 5)},
-          // 0 or absent: no more than logits_copies.
-          {"memory.most_logits_copies", kOne, &m.most_logits_copies, {0, 16, false}, kOrZero, usual(1, 5)},
+          {"memory.fixed_MiB", kMebi, &m.fixed_bytes, kAmount, kRequired, usual(8, 500)},
+          // 0 or absent: nothing beside the softmax.
+          {"memory.loss_forward_bytes", kOne, &m.loss_forward_bytes, kBytes, kOrZero, usual(2, 14)},
+          {"memory.loss_backward_bytes", kOne, &m.loss_backward_bytes, kBytes, kOrZero, usual(2, 14)},
+          // 0 or absent: no more than loss_backward_bytes.
+          {"memory.most_loss_backward_bytes", kOne, &m.most_loss_backward_bytes, kBytes, kOrZero,
+           usual(4, 14)},
           {"memory.reserve_factor", kOne, &m.reserve_factor, kFactor, kRequired, usual(1, 1.2)},
           {"memory.context_MiB", kMebi, &m.context_bytes, kAmount, kRequired, usual(300, 1500)},
           {"memory.communicator_MiB", kMebi, &m.communicator_bytes, kAmount, kRequired, usual(30, 600)},

@@ -28,8 +28,9 @@ TensorId probabilities(BlockBuilder& b, const LayerContext& c, const Op& scores)
   const TensorId p = scores.writes[0].index;
   const double dropout = c.model.dropout > 0 ? 1 : 0, mask = static_cast<double>(b.mask_bytes());
   const BlockBuilder::Traffic softmax = softmax_traffic(c.kind.attention, c.fusion, e);
-  if (!c.fusion.softmax) b.save("attention.masked_scores", elements * e);
   const auto value = BlockBuilder::value, gradient = BlockBuilder::gradient;
+  const Operand masked =
+      c.fusion.softmax ? Operand{} : value(b.tensor("attention.masked_scores", rows, scores.n));
   TensorId dropped = p, kept = -1;
   if (dropout > 0) {
     dropped = b.tensor("attention.dropout", rows, scores.n);
@@ -41,12 +42,12 @@ TensorId probabilities(BlockBuilder& b, const LayerContext& c, const Op& scores)
     b.elementwise(OpKind::softmax, "attention.softmax_dropout", elements,
                   {softmax.forward_bytes + (e + mask) * dropout, softmax.backward_bytes + mask * dropout, 1,
                    1, dropout},
-                  {{value(p)}, {value(p), value(dropped), mask_operand}},
-                  {{gradient(p), value(p), mask_operand}, {gradient(p)}});
+                  {{value(p)}, {value(p), value(dropped), mask_operand, masked}},
+                  {{gradient(p), value(p), mask_operand, masked}, {gradient(p)}});
     return dropped;
   }
-  b.elementwise(OpKind::softmax, "attention.softmax", elements, softmax, {{value(p)}, {value(p)}},
-                {{gradient(p), value(p)}, {gradient(p)}});
+  b.elementwise(OpKind::softmax, "attention.softmax", elements, softmax, {{value(p)}, {value(p), masked}},
+                {{gradient(p), value(p), masked}, {gradient(p)}});
   if (dropout > 0)
     b.elementwise(OpKind::dropout, "attention.dropout", elements, {2 * e + mask, 2 * e + mask, 1, 1, 1},
                   {{value(p)}, {value(dropped), value(kept)}},
@@ -85,7 +86,6 @@ void unfused_attention(BlockBuilder& b, const LayerContext& c, const AttentionTe
   gradients(op, value(p), value(t.key_value), gradient(p), value(t.key_value_gradient), gradient(context));
   b.elementwise(OpKind::merge_heads, "attention.merge_heads", b.elements(context), {2 * e, 2 * e, 1, 1},
                 {{value(context)}, {value(t.merged)}}, {{gradient(t.merged)}, {gradient(context)}});
-  b.transient(2 * b.elements(scores) * e);  // gradients before and after the softmax
 }
 
 void flash_attention(BlockBuilder& b, const LayerContext& c, const AttentionTensors& t) {
@@ -112,7 +112,6 @@ void flash_attention(BlockBuilder& b, const LayerContext& c, const AttentionTens
   op.reads = {gradient(t.merged), value(t.query), value(t.key_value), value(t.merged), value(sums)};
   op.writes = {value(t.query_gradient), value(t.key_value_gradient)};
   b.backward(op);
-  b.transient(3 * c.sizes.rows * static_cast<double>(c.sizes.attention) * e);
 }
 
 void attention_core(BlockBuilder& b, const LayerContext& c, const AttentionTensors& tensors) {
@@ -147,7 +146,6 @@ void context_attention(BlockBuilder& b, const LayerContext& c, const AttentionTe
   gather.attention_core = false;
   gather.derivative = Derivative::data;
   b.backward(gather);
-  b.transient(gather.bytes);
 }
 
 }  // namespace

@@ -16,15 +16,16 @@ BlockBuilder::LinearResult feed_forward(BlockBuilder& b, const LayerContext& c, 
   if (gated) {
     active = b.tensor("ffn.swiglu", c.shape.tokens(), width);
     // Unfused, the activated gate is kept as well.
+    const Operand gate =
+        c.fusion.gated_activation ? Operand{} : value(b.tensor("ffn.gate", c.shape.tokens(), width));
     b.elementwise(OpKind::swiglu, "ffn.swiglu", b.elements(active),
                   c.fusion.gated_activation ? BlockBuilder::Traffic{3 * e, 5 * e, 1, 1}
                                             : BlockBuilder::Traffic{5 * e, 10 * e, 2, 4},
-                  {{value(inner)}, {value(active)}}, {{gradient(active), value(inner)}, {gradient(inner)}});
-    if (!c.fusion.gated_activation) b.save("ffn.gate", b.elements(active) * e);
+                  {{value(inner)}, {value(active), gate}},
+                  {{gradient(active), value(inner), gate}, {gradient(inner)}});
   } else {
     active = b.gelu("ffn.gelu", inner, inner_bias);
   }
-  b.transient(2 * b.elements(active) * e);
   return b.linear("ffn.down", active,
                   {.in = width, .out = c.model.hidden, .bias = bias, .shard = WeightShard::rows});
 }

@@ -83,19 +83,26 @@ void loss(BlockBuilder& b, const Fusion& fusion, const BlockShape& shape, Tensor
                .reads = {value(t)},
                .writes = {value(t)}});
   };
+  // Unfused, the logits are cast to fp32 and become their softmax, which the backward pass reads.
+  TensorId kept = logits;
+  if (!fusion.cross_entropy) {
+    kept = b.tensor("head.loss.softmax", rows, b.at(logits).width, b.statistic_type());
+    b.at(kept).logits = true;
+  }
+  const Operand cast = fusion.cross_entropy ? Operand{} : value(kept);
   // The kernels share the traffic evenly.
   const double kernel_bytes = n * traffic.forward_bytes / traffic.forward_launches;
   b.forward({.kind = OpKind::loss_maximum,
              .name = "head.loss",
              .bytes = kernel_bytes,
              .reads = {value(logits)},
-             .writes = {value(maximum)}});
+             .writes = {value(maximum), cast}});
   reduce("head.loss.maximum", maximum, true);
   b.forward({.kind = OpKind::loss_sum,
              .name = "head.loss",
              .bytes = n * traffic.forward_bytes - kernel_bytes,
              .launches = traffic.forward_launches - 1,
-             .reads = {value(logits), value(targets), value(maximum)},
+             .reads = {value(kept), value(targets), value(maximum)},
              .writes = {value(sum), value(target)}});
   reduce("head.loss.target", target, false);
   reduce("head.loss.sum", sum, false);
@@ -108,9 +115,9 @@ void loss(BlockBuilder& b, const Fusion& fusion, const BlockShape& shape, Tensor
               .derivative = Derivative::data,
               .bytes = n * traffic.backward_bytes,
               .launches = traffic.backward_launches,
-              .reads = {value(logits), value(targets), value(maximum), value(sum)},
+              .reads = {value(kept), value(targets), value(maximum), value(sum)},
               .writes = {BlockBuilder::gradient(logits)}});
-  b.alias_gradient(logits, value(logits));
+  if (fusion.cross_entropy) b.alias_gradient(logits, value(logits));
 }
 
 }  // namespace
@@ -180,11 +187,6 @@ ModelBlocks model_blocks(const Scenario& scenario, const Layout& layout) {
                       layout.pipeline > 1);
 }
 
-double logits_elements(const ModelSpec& model, const BlockShape& shape) {
-  return static_cast<double>(shape.tokens()) *
-         static_cast<double>(padded_vocab(model, shape.tensor) / shape.tensor);
-}
-
 Block head_block(const ModelSpec& model, const Fusion& fusion, const BlockShape& shape,
                  bool owns_tied_weight) {
   const bool masked = model.task == TrainingTask::masked_tokens;
@@ -210,7 +212,6 @@ Block head_block(const ModelSpec& model, const Fusion& fusion, const BlockShape&
   loss(b, fusion, shape, logits, targets);
   Block block = b.finish();
   block.targets = targets;
-  block.input_bytes = 0;  // never recomputed
   return block;
 }
 

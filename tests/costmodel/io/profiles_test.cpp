@@ -129,7 +129,7 @@ TEST_F(Profiles, KeepsFractionsAndFactorsInTheirBounds) {
   EXPECT_EQ(hardware_error("value = 1.1,", "value = 0.9,"),
             "h.toml:14: device.overlap_slowdown.value: must be a number from 1, at most 100, is 0.9");
   EXPECT_EQ(software_error("value = 1.05,", "value = 0.5,"),
-            "s.toml:29: memory.reserve_factor.value: must be a number from 1, at most 100, is 0.5");
+            "s.toml:30: memory.reserve_factor.value: must be a number from 1, at most 100, is 0.5");
   EXPECT_EQ(network_error("value = 12.5,", "value = 0,"),
             "n.toml:2: nic_GBps.value: must be a number above 0, at most 1000000, is 0");
 }

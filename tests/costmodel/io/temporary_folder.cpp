@@ -116,8 +116,9 @@ launches_per_tensor = { value = 0, kind = "assumed", source = "fused" }
 gradient_reduction = "overlapped"
 bucket_MB = { value = 25, kind = "datasheet", source = "default" }
 [memory]
+frees_saved = "op"
 fixed_MiB = { value = 100, kind = "assumed", source = "guess" }
-logits_copies = { value = 1, kind = "assumed", source = "guess" }
+loss_forward_bytes = { value = 4, kind = "assumed", source = "guess" }
 reserve_factor = { value = 1.05, kind = "assumed", source = "guess" }
 context_MiB = { value = 500, kind = "assumed", source = "guess" }
 communicator_MiB = { value = 20, kind = "assumed", source = "guess" }

@@ -1,4 +1,4 @@
-#include "costmodel/memory/memory_model.h"
+#include "costmodel/memory/stage_memory.h"
 
 #include <gtest/gtest.h>
 
@@ -26,6 +26,7 @@ Scenario scenario_of(int64_t devices) {
   s.software.state.master_weight.value = 4;
   s.software.state.gradient_copy.value = 4;
   s.software.memory.fixed_bytes.value = 0;
+  s.software.memory.keeps_score_buffer = false;
   return s;
 }
 
@@ -39,13 +40,13 @@ double states(const MemoryUse& use) {
   return use[parameters] + use[gradients] + use[optimizer_states];
 }
 
-TEST(MemoryModel, MixedPrecisionTakesSixteenBytesPerParameter) {
+TEST(StageMemory, MixedPrecisionTakesSixteenBytesPerParameter) {
   // Rajbhandari et al. 2020, section 3.1: 2 + 2 + 12.
   const Prediction p = predicted(scenario_of(8), {.data = 8});
   EXPECT_DOUBLE_EQ(states(p.stages[0].memory), 16 * p.stages[0].parameters);
 }
 
-TEST(MemoryModel, TheOptimizerStepTakesTwenty) {
+TEST(StageMemory, TheOptimizerStepTakesTwenty) {
   Scenario s = scenario_of(8);
   s.seq_length = 16;  // few activations: the update is the peak
   const Prediction p = predicted(s, {.data = 8});
@@ -54,7 +55,7 @@ TEST(MemoryModel, TheOptimizerStepTakesTwenty) {
   EXPECT_EQ(p.memory[activations], 0);
 }
 
-TEST(MemoryModel, ZeroDividesTheStates) {
+TEST(StageMemory, ZeroDividesTheStates) {
   // Rajbhandari et al. 2020, figure 1, with psi parameters on 8 ranks.
   const Scenario s = scenario_of(8);
   const auto memory = [&s](int zero_stage) {
@@ -66,7 +67,7 @@ TEST(MemoryModel, ZeroDividesTheStates) {
   EXPECT_DOUBLE_EQ(states(memory(3)), 16.0 / 8 * psi);
 }
 
-TEST(MemoryModel, ContextRanksShareStatesLikeDataRanks) {
+TEST(StageMemory, ContextRanksShareStatesLikeDataRanks) {
   const Prediction p = predicted(scenario_of(8), {.data = 2, .context = 4, .zero_stage = 1});
   EXPECT_DOUBLE_EQ(p.stages[0].memory[optimizer_states], 12.0 / 8 * p.stages[0].parameters);
 }
@@ -75,7 +76,7 @@ double peak(const Scenario& s, const Layout& layout) {
   return predicted(s, layout).peak_memory_bytes;
 }
 
-TEST(MemoryModel, FallsWithTensorParallel) {
+TEST(StageMemory, FallsWithTensorParallel) {
   const Scenario s = scenario_of(8);
   for (Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
     double last = peak(s, {.data = 8, .recompute = recompute});
@@ -91,7 +92,7 @@ TEST(MemoryModel, FallsWithTensorParallel) {
   }
 }
 
-TEST(MemoryModel, StatesFallWithPipelineStages) {
+TEST(StageMemory, StatesFallWithPipelineStages) {
   const Scenario s = scenario_of(8);
   double last = 1e30;
   for (int64_t pipeline : {1, 2, 4, 8}) {
@@ -103,7 +104,7 @@ TEST(MemoryModel, StatesFallWithPipelineStages) {
   }
 }
 
-TEST(MemoryModel, FallsWithRecompute) {
+TEST(StageMemory, FallsWithRecompute) {
   const Scenario s = scenario_of(8);
   for (int64_t pipeline : {1, 2}) {
     for (int64_t tensor : {1, 4}) {
@@ -125,8 +126,9 @@ TEST(MemoryModel, FallsWithRecompute) {
   }
 }
 
-TEST(MemoryModel, ActivationsFollowTheMicroBatchesInFlight) {
-  // Four stages of six layers: 1F1B keeps 4, 3, 2 and 1 micro-batches, gpipe all.
+TEST(StageMemory, ActivationsFollowTheMicroBatchesInFlight) {
+  // Four stages of six layers: 1F1B keeps 4, 3, 2 and 1 micro-batches, gpipe all. At the peak the first
+  // backward ops have taken a little away.
   const Scenario s = scenario_of(8);
   const auto memory = [&s](PipelineSchedule schedule) {
     return predicted(s, {.data = 2, .pipeline = 4, .micro_batch = 2, .schedule = schedule}).stages;
@@ -135,13 +137,14 @@ TEST(MemoryModel, ActivationsFollowTheMicroBatchesInFlight) {
   for (size_t r = 0; r < 4; ++r) {
     EXPECT_EQ(one_f_one_b[r].in_flight, 4 - static_cast<int64_t>(r));
     EXPECT_EQ(gpipe[r].in_flight, 64);
-    EXPECT_DOUBLE_EQ(gpipe[r].memory[activations] / one_f_one_b[r].memory[activations],
-                     64.0 / static_cast<double>(4 - r));
+    EXPECT_NEAR(
+        gpipe[r].memory[activations] / one_f_one_b[r].memory[activations] * static_cast<double>(4 - r), 64,
+        0.2);
   }
-  EXPECT_DOUBLE_EQ(one_f_one_b[1].memory[activations] / one_f_one_b[2].memory[activations], 3.0 / 2);
+  EXPECT_NEAR(one_f_one_b[1].memory[activations] / one_f_one_b[2].memory[activations], 3.0 / 2, 0.01);
 }
 
-TEST(MemoryModel, OffloadMovesTheOptimizerToTheHost) {
+TEST(StageMemory, OffloadMovesTheOptimizerToTheHost) {
   const Scenario s = scenario_of(8);
   const Prediction kept = predicted(s, {.data = 8, .zero_stage = 3});
   const Prediction moved = predicted(s, {.data = 8, .zero_stage = 3, .offload = Offload::optimizer});
@@ -155,7 +158,7 @@ TEST(MemoryModel, OffloadMovesTheOptimizerToTheHost) {
   EXPECT_NEAR(all.host_memory_bytes, 14 * psi, 1);
 }
 
-TEST(MemoryModel, DoesNotFitWhenTheHostIsFull) {
+TEST(StageMemory, DoesNotFitWhenTheHostIsFull) {
   Scenario s = scenario_of(8);
   const Layout layout{.data = 8, .zero_stage = 1, .offload = Offload::optimizer};
   const Prediction roomy = predicted(s, layout);
@@ -164,7 +167,7 @@ TEST(MemoryModel, DoesNotFitWhenTheHostIsFull) {
   EXPECT_EQ(predicted(s, layout).fit, Fit::exceeds);
 }
 
-TEST(MemoryModel, LevelsAreOrderedAndCategoriesAddUp) {
+TEST(StageMemory, LevelsAreOrderedAndCategoriesAddUp) {
   std::mt19937_64 random(9);
   Scenario s = scenario_of(16);
   s.software.memory.reserve_factor.value = 1.2;
@@ -186,7 +189,7 @@ TEST(MemoryModel, LevelsAreOrderedAndCategoriesAddUp) {
   }
 }
 
-TEST(MemoryModel, WhatIsWantedIsNotClipped) {
+TEST(StageMemory, WhatIsWantedIsNotClipped) {
   Scenario s = scenario_of(8);
   const Layout layout{.data = 8, .micro_batch = 4};
   s.memory_level = MemoryLevel::allocated;
@@ -197,7 +200,7 @@ TEST(MemoryModel, WhatIsWantedIsNotClipped) {
   EXPECT_DOUBLE_EQ(predicted(s, layout).peak_memory_bytes, 3 * allocated);
 }
 
-TEST(MemoryModel, TightIsWhatFitsOnlyWithoutHeadroomOrTheAllocatorsSlack) {
+TEST(StageMemory, TightIsWhatFitsOnlyWithoutHeadroomOrTheAllocatorsSlack) {
   Scenario s = scenario_of(8);
   const Layout layout{.data = 8, .micro_batch = 4};
   s.software.memory.reserve_factor.value = 1.2;
@@ -217,7 +220,7 @@ TEST(MemoryModel, TightIsWhatFitsOnlyWithoutHeadroomOrTheAllocatorsSlack) {
   EXPECT_EQ(fit_on(0.999 * p.least_device_memory_bytes), Fit::exceeds);
 }
 
-TEST(MemoryModel, CommunicatorsCountOnceEach) {
+TEST(StageMemory, CommunicatorsCountOnceEach) {
   Scenario s = scenario_of(8);
   s.memory_level = MemoryLevel::device;
   s.software.memory.context_bytes.value = 1e9;
@@ -227,7 +230,7 @@ TEST(MemoryModel, CommunicatorsCountOnceEach) {
   EXPECT_DOUBLE_EQ(framework_bytes({.data = 2, .tensor = 2, .pipeline = 2}), 1.3e9);
 }
 
-TEST(MemoryModel, TheHardwaresContextCountsWhereTheSoftwareHasNone) {
+TEST(StageMemory, TheHardwaresContextCountsWhereTheSoftwareHasNone) {
   Scenario s = scenario_of(8);
   s.memory_level = MemoryLevel::device;
   s.software.memory.communicator_bytes.value = 0;
@@ -240,7 +243,7 @@ TEST(MemoryModel, TheHardwaresContextCountsWhereTheSoftwareHasNone) {
   EXPECT_EQ(predicted(s, {.data = 8}).memory[framework], 0);
 }
 
-TEST(MemoryModel, AgreesWithThePublishedBertPeak) {
+TEST(StageMemory, AgreesWithThePublishedBertPeak) {
   // First row with full recompute of measured/megatron2023_bert_v100.tsv: 1801 MiB.
   const Prediction p =
       predicted(shipped_scenario("megatron2023_bert_v100"),

@@ -1,0 +1,169 @@
+#include "costmodel/memory/block_memory.h"
+
+#include <algorithm>
+
+namespace paraplan {
+namespace {
+
+using enum MemoryCategory;
+
+bool contains(const std::vector<TensorId>& list, TensorId t) {
+  return std::ranges::find(list, t) != list.end();
+}
+
+}  // namespace
+
+BlockEvents::BlockEvents(const Scenario& scenario, const Layout& layout, const Block& block, bool most)
+    : scenario_(scenario), layout_(layout), block_(block), extras_(extra_tensors(scenario, block, most)) {
+  for (Kept kept : {Kept::all, Kept::no_core, Kept::input}) {
+    kept_[static_cast<size_t>(kept)] = kept_tensors(block, kept);
+    redone_[static_cast<size_t>(kept)] = recomputed_tensors(block, kept);
+  }
+}
+
+std::vector<MemoryEvent> BlockEvents::forward(Kept kept) const {
+  Events events;
+  const double weights = reads_weights(block_.forward) ? gathered_bytes() : 0;
+  events.push_back({communication_buffers, weights});
+  if (by_pass()) {
+    events.push_back({loss, bytes(kept_of(kept), true)});
+  } else {
+    for (TensorId t : {block_.tokens, block_.targets})
+      if (t >= 0) events.push_back({activations, bytes({t}, false)});
+  }
+  add_walk(Walk::forward, kept, events);
+  events.push_back({communication_buffers, -weights});
+  events.push_back({activations, -split_off_bytes(kept)});
+  return events;
+}
+
+std::vector<MemoryEvent> BlockEvents::backward(Kept kept) const {
+  Events events;
+  const double redone = by_pass() ? bytes(redone_of(kept), false) : 0;
+  const double buffers = (reads_weights(block_.backward) ? gathered_bytes() : 0) + whole_gradient_bytes();
+  events.push_back({activations, split_off_bytes(kept)});
+  events.push_back({recompute, redone});
+  if (kept == Kept::input || (kept == Kept::no_core && by_pass())) add_recompute(kept, events);
+  events.push_back({communication_buffers, buffers});
+  add_backward(kept, events);
+  events.push_back({communication_buffers, -buffers});
+  events.push_back({recompute, -redone});
+  if (by_pass()) events.push_back({loss, -bytes(kept_of(kept), true)});
+  return events;
+}
+
+MemoryUse BlockEvents::kept_by_pass(Kept kept) const {
+  MemoryUse use;
+  if (by_pass()) use[activations] = bytes(kept_of(kept), false);
+  return use;
+}
+
+bool BlockEvents::by_pass() const {
+  return scenario_.software.memory.frees_saved == FreesSaved::pass;
+}
+
+void BlockEvents::add_recompute(Kept kept, Events& events) const {
+  const double weights = kept == Kept::input ? gathered_bytes() : 0;
+  events.push_back({communication_buffers, weights});
+  add_walk(Walk::recompute, kept, events);
+  events.push_back({communication_buffers, -weights});
+}
+
+// Where saved tensors go op by op, the attention core is redone when the backward walk gets there.
+void BlockEvents::add_backward(Kept kept, Events& events) const {
+  const Lifetimes walked = lifetimes(block_, Walk::backward, kept, scenario_.software.memory.frees_saved);
+  const bool within = kept == Kept::no_core && !by_pass();
+  bool redone = !within;
+  for (size_t i = 0; i < walked.runs.size(); ++i) {
+    if (!redone && block_.backward[i].attention_core) add_recompute(kept, events), redone = true;
+    add_op(walked, i, Walk::backward, kept, events);
+  }
+}
+
+void BlockEvents::add_walk(Walk walk, Kept kept, Events& events) const {
+  const Lifetimes walked = lifetimes(block_, walk, kept, scenario_.software.memory.frees_saved);
+  for (size_t i = 0; i < walked.runs.size(); ++i) add_op(walked, i, walk, kept, events);
+}
+
+void BlockEvents::add_op(const Lifetimes& walked, size_t op, Walk walk, Kept kept, Events& events) const {
+  if (!walked.runs[op]) return;
+  const Walk list = walk == Walk::backward ? walk : Walk::forward;
+  for (const ExtraTensor& extra : extras_)
+    if (extra.walk == list && extra.first == op) events.push_back({extra.category, extra.bytes});
+  for (const Operand& born : walked.born[op])
+    events.push_back({category(born, walk, kept), bytes_of(block_, born)});
+  for (const Operand& dead : walked.dead[op])
+    events.push_back({category(dead, walk, kept), -bytes_of(block_, dead)});
+  for (const ExtraTensor& extra : extras_)
+    if (extra.walk == list && extra.last == op) events.push_back({extra.category, -extra.bytes});
+}
+
+MemoryCategory BlockEvents::category(const Operand& operand, Walk walk, Kept kept) const {
+  const TensorId t = operand.index;
+  if (block_.tensors[static_cast<size_t>(t)].logits) return loss;
+  if (operand.kind == Operand::Kind::gradient) return temporary;
+  const bool goes_on = t == block_.output && walk == Walk::forward;
+  if (t == block_.input || t == block_.tokens || t == block_.targets || goes_on) return activations;
+  if (by_pass()) return temporary;
+  if (contains(kept_of(kept), t)) return activations;
+  const bool again = contains(redone_of(kept), t) || t == block_.output;
+  return again && walk != Walk::forward ? recompute : temporary;
+}
+
+double BlockEvents::bytes(const std::vector<TensorId>& tensors, bool logits) const {
+  double sum = 0;
+  for (TensorId t : tensors) {
+    const Tensor& tensor = block_.tensors[static_cast<size_t>(t)];
+    if (tensor.logits == logits) sum += tensor.bytes();
+  }
+  return sum;
+}
+
+// Whole weights that ZeRO-3 collects for a walk.
+double BlockEvents::gathered_bytes() const {
+  if (layout_.zero_stage < 3 || scenario_.software.memory.zero3_live_parameters > 0) return 0;
+  double elements = 0;
+  for (const Weight& w : block_.weights) elements += w.elements;
+  return elements * static_cast<double>(bytes_per_element(scenario_.precision));
+}
+
+double BlockEvents::whole_gradient_bytes() const {
+  if (layout_.zero_stage < 2 || !scenario_.software.communication.reduces_by_block) return 0;
+  double elements = 0;
+  for (const Weight& w : block_.weights) elements += w.elements;
+  return elements * state_sizes(scenario_).gradient;
+}
+
+// Of a checkpoint that is split over the tensor group: what the others hold.
+double BlockEvents::split_off_bytes(Kept kept) const {
+  const bool splits = scenario_.software.communication.checkpoints_over_tensor && !layout_.sequence_parallel;
+  if (kept != Kept::input || !splits) return 0;
+  const double input = bytes({block_.input}, false);
+  return input - input / static_cast<double>(layout_.tensor);
+}
+
+BlockMemory block_memory(const Scenario& scenario, const Layout& layout, const Block& block) {
+  const auto folded = [](const std::vector<MemoryEvent>& events) {
+    MemoryChange change;
+    for (const MemoryEvent& event : events) change += MemoryChange(event);
+    return change;
+  };
+  const BlockEvents events(scenario, layout, block);
+  BlockMemory memory;
+  if (block.input >= 0) memory.input_bytes = bytes_of(block, {Operand::Kind::value, block.input});
+  if (block.output >= 0) memory.output_bytes = bytes_of(block, {Operand::Kind::value, block.output});
+  const bool recomputable = block.input >= 0 && block.output >= 0;
+  for (Kept kept : {Kept::all, Kept::no_core, Kept::input}) {
+    if (kept != Kept::all && !recomputable) continue;
+    const auto k = static_cast<size_t>(kept);
+    memory.forward[k] = folded(events.forward(kept));
+    memory.backward[k] = folded(events.backward(kept));
+    memory.kept_by_pass[k] = events.kept_by_pass(kept);
+  }
+  memory.most_backward = folded(BlockEvents(scenario, layout, block, true).backward(Kept::all));
+  memory.score_bytes = score_bytes(block);
+  memory.gradient_shapes = gradient_shapes(block);
+  return memory;
+}
+
+}  // namespace paraplan

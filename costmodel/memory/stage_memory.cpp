@@ -1,0 +1,185 @@
+#include "costmodel/memory/stage_memory.h"
+
+#include <algorithm>
+#include <set>
+
+namespace paraplan {
+namespace {
+
+using enum MemoryCategory;
+
+const MemoryUse& larger(const MemoryUse& a, const MemoryUse& b) {
+  return a.total() >= b.total() ? a : b;
+}
+
+double data_ranks(const Layout& layout) {
+  return static_cast<double>(layout.data * layout.context);
+}
+
+int64_t communicators(const Layout& layout) {
+  int64_t count = 0;
+  for (int64_t ranks : {layout.tensor, layout.data * layout.context, layout.pipeline, layout.context})
+    count += ranks > 1 ? 1 : 0;
+  return count;
+}
+
+ScheduleShape shape_of(const Layout& layout, int64_t micro_batches) {
+  return {layout.schedule, layout.pipeline, layout.virtual_stages, micro_batches};
+}
+
+}  // namespace
+
+LayoutMemory::LayoutMemory(const Scenario& scenario, const Layout& layout, const StepPlan& plan,
+                           MomentsMemo& memo)
+    : scenario_(scenario),
+      layout_(layout),
+      plan_(plan),
+      moments_(memo.of(shape_of(layout, plan.micro_batches), plan.split)) {
+  const bool varies = scenario.software.memory.most_loss_backward_bytes > 0;
+  for (const Chunk& chunk : plan.split.chunks) {
+    chunks_.push_back(chunk_memory(*plan.model, chunk, scenario.software));
+    if (varies) most_chunks_.push_back(chunk_memory(*plan.model, chunk, scenario.software, true));
+  }
+}
+
+double LayoutMemory::parameters_of(int64_t stage) const {
+  return plan_.split.state(stage, plan_.model->states).parameters;
+}
+
+// Weights, gradients and optimizer states, sharded as the ZeRO stage says (Rajbhandari et al. 2020, figure
+// 1).
+MemoryUse LayoutMemory::states(int64_t stage, double all, double& host_bytes) const {
+  const double ranks = data_ranks(layout_);
+  const double weights = all * static_cast<double>(bytes_per_element(scenario_.precision));
+  const StateSizes sizes = state_sizes(scenario_);
+  MemoryUse use;
+  use[gradients] = all * sizes.gradient / (layout_.zero_stage >= 2 ? ranks : 1);
+  const bool on_host = layout_.offload == Offload::optimizer_and_parameters;
+  if (layout_.zero_stage == 3) {
+    (on_host ? host_bytes : use[MemoryCategory::parameters]) += weights / ranks;
+  } else {
+    use[MemoryCategory::parameters] = weights;
+  }
+  const double optimizer =
+      all * sizes.optimizer / (shards_optimizer(scenario_.software, layout_) ? ranks : 1);
+  (layout_.offload == Offload::none ? use[optimizer_states] : host_bytes) += optimizer;
+  use[framework] = scenario_.software.memory.fixed_bytes + score_buffer_bytes(stage);
+  use[gradients] += placeholder_bytes(stage);
+  // Gradients gather in buckets on their way to their owners.
+  const Communication& rules = scenario_.software.communication;
+  if (layout_.zero_stage >= 2 && !rules.reduces_by_block) {
+    const double bucket = rules.bucket_bytes > 0 ? 2 * rules.bucket_bytes : all * sizes.gradient;
+    use[communication_buffers] = std::min(all * sizes.gradient, bucket);
+  }
+  return use;
+}
+
+double LayoutMemory::score_buffer_bytes(int64_t stage) const {
+  double largest = 0;
+  if (!scenario_.software.memory.keeps_score_buffer) return largest;
+  plan_.split.for_stage(stage, [&](size_t i) {
+    for (const Segment& s : plan_.split.at(i).segments)
+      largest = std::max(largest, plan_.model->memory[s.block].score_bytes);
+  });
+  return largest;
+}
+
+double LayoutMemory::placeholder_bytes(int64_t stage) const {
+  double elements = 0;
+  if (!scenario_.software.memory.placeholder_gradients) return elements;
+  std::set<std::pair<int64_t, int64_t>> shapes;
+  plan_.split.for_stage(stage, [&](size_t i) {
+    for (const Segment& s : plan_.split.at(i).segments) {
+      const MatrixShapes& more = plan_.model->memory[s.block].gradient_shapes;
+      shapes.insert(more.begin(), more.end());
+    }
+  });
+  for (const auto& [rows, columns] : shapes)
+    elements += static_cast<double>(rows) * static_cast<double>(columns);
+  return elements * static_cast<double>(bytes_per_element(scenario_.precision));
+}
+
+// What the optimizer holds beside the states while it runs on the device.
+double LayoutMemory::update_bytes(double parameters) const {
+  if (layout_.offload != Offload::none) return 0;
+  const SoftwareProfile& software = scenario_.software;
+  if (shards_optimizer(software, layout_)) parameters /= data_ranks(layout_);
+  if (layout_.zero_stage == 3 && software.optimizer.sub_group_parameters > 0)
+    parameters = std::min<double>(parameters, software.optimizer.sub_group_parameters);
+  return parameters * state_sizes(scenario_).update;
+}
+
+MemoryUse LayoutMemory::beside_passes(int64_t stage) const {
+  const double parameters = parameters_of(stage);
+  double host_bytes = 0;
+  MemoryUse use = states(stage, parameters, host_bytes);
+  use += buffers(parameters);
+  return use;
+}
+
+// Gone when the passes are over: messages on their way, of each virtual stage one forward and one backward;
+// and weights that ZeRO-3 gathers until so many are there.
+MemoryUse LayoutMemory::buffers(double parameters) const {
+  MemoryUse use;
+  if (layout_.pipeline > 1 && !scenario_.software.communication.keeps_sent_activations)
+    use[communication_buffers] = static_cast<double>(2 * layout_.virtual_stages) * plan_.model->stream_bytes;
+  const double live = scenario_.software.memory.zero3_live_parameters;
+  if (layout_.zero_stage < 3 || live == 0) return use;
+  double largest = 0;
+  for (const StateCount& block : plan_.model->states.values) largest = std::max(largest, block.parameters);
+  use[communication_buffers] += std::min(std::max(largest, live), parameters) *
+                                static_cast<double>(bytes_per_element(scenario_.precision));
+  return use;
+}
+
+MemoryUse LayoutMemory::passes_peak(const std::vector<ChunkMemory>& chunks, int64_t stage) const {
+  MemoryUse peak;
+  for (const PassMoment& moment : moments_[static_cast<size_t>(stage)]) {
+    MemoryUse use;
+    for (size_t c = 0; c < chunks.size(); ++c) {
+      if (moment.alive[c] == 0) continue;
+      MemoryUse kept = chunks[c].kept();
+      kept *= moment.alive[c];
+      use += kept;
+    }
+    const ChunkMemory& own = chunks[static_cast<size_t>(moment.chunk)];
+    use += moment.pass == Pass::forward ? own.forward.peak : own.backward.peak;
+    if (use.total() > peak.total()) peak = use;
+  }
+  return peak;
+}
+
+// The figure at a level: what is wanted, also where the device has less. Beyond the allocated bytes a caching
+// allocator reserves slack, the category `fragmentation`.
+MemoryUse LayoutMemory::at_level(MemoryUse use, MemoryLevel level) const {
+  if (level == MemoryLevel::allocated) return use;
+  const FrameworkMemory& memory = scenario_.software.memory;
+  use[fragmentation] = use.total() * (memory.reserve_factor - 1);
+  if (level == MemoryLevel::device)
+    use[framework] += context_bytes(scenario_.hardware, scenario_.software) +
+                      static_cast<double>(communicators(layout_)) * memory.communicator_bytes;
+  return use;
+}
+
+StageMemory LayoutMemory::stage(int64_t stage) const {
+  StageMemory result;
+  const double parameters = parameters_of(stage);
+  const MemoryUse held = states(stage, parameters, result.host_bytes);
+  MemoryUse updating = held, passes = held;
+  updating[temporary] += update_bytes(parameters);
+  passes += buffers(parameters);
+  passes += passes_peak(stage);
+  const MemoryUse peak = larger(passes, updating);
+  result.at_level = at_level(peak, scenario_.memory_level);
+  result.device = at_level(peak, MemoryLevel::device);
+  result.most_device_bytes = result.device.total();
+  if (!most_chunks_.empty()) {
+    MemoryUse most = held;
+    most += buffers(parameters);
+    most += passes_peak(most_chunks_, stage);
+    result.most_device_bytes = at_level(larger(most, updating), MemoryLevel::device).total();
+  }
+  return result;
+}
+
+}  // namespace paraplan
