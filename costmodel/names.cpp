@@ -19,7 +19,7 @@ const char* name_of(E value) {
 constexpr EnumName<Provenance> kProvenanceNames[] = {
     {Provenance::assumed, "assumed"},   {Provenance::datasheet, "datasheet"},
     {Provenance::inferred, "inferred"}, {Provenance::fitted, "fitted"},
-    {Provenance::measured, "measured"},
+    {Provenance::tuned, "tuned"},       {Provenance::measured, "measured"},
 };
 
 constexpr EnumName<Precision> kPrecisionNames[] = {
@@ -122,10 +122,9 @@ constexpr EnumName<TimeCategory> kTimeCategoryNames[] = {
 };
 
 constexpr EnumName<PriceOrigin> kPriceOriginNames[] = {
-    {PriceOrigin::measured, "measured"},
-    {PriceOrigin::interpolated, "interpolated"},
-    {PriceOrigin::fitted, "fitted"},
-    {PriceOrigin::datasheet, "datasheet"},
+    {PriceOrigin::measured, "measured"},   {PriceOrigin::interpolated, "interpolated"},
+    {PriceOrigin::datasheet, "datasheet"}, {PriceOrigin::fitted, "fitted"},
+    {PriceOrigin::tuned, "tuned"},         {PriceOrigin::assumed, "assumed"},
 };
 
 constexpr EnumName<MemoryCategory> kMemoryCategoryNames[] = {

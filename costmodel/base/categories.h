@@ -38,14 +38,18 @@ enum class MemoryCategory {
 };
 inline constexpr int kMemoryCategories = 10;
 
-// Where the price of an op comes from, best first.
+// Where the price of an op comes from: from samples, or from a formula, and then from its constants. Of
+// several the last one holds, so a vendor's peak with a measured efficiency is `fitted`, with a guessed one
+// `assumed`.
 enum class PriceOrigin {
   measured,      // a sample of this very shape
   interpolated,  // between samples
-  fitted,        // a formula whose constants were fitted to, or derived from, measurements
-  datasheet,     // a formula with vendor's or assumed constants
+  datasheet,     // vendor's figures alone
+  fitted,        // constants measured, derived from measurements, or fitted to them
+  tuned,         // a constant chosen by hand to suit measured training steps
+  assumed,       // a guess
 };
-inline constexpr int kPriceOrigins = 4;
+inline constexpr int kPriceOrigins = 6;
 
 const char* to_string(PriceOrigin);
 const char* to_string(TimeCategory);

@@ -37,6 +37,10 @@ GemmTable::Model flash_model(const Device& device, bool causal) {
   };
 }
 
+bool shorter(const Price& a, const Price& b) {
+  return a.seconds < b.seconds;
+}
+
 }  // namespace
 
 double modelled_gemm_seconds(const Device& device, const GemmRate& rate, double m, double n, double k,
@@ -95,41 +99,50 @@ OpTable::Models KernelCost::models() const {
       flash, causal_flash};
 }
 
+// Products at `efficiency` of the peak, inside long steps. A sustained rate of 1 changes nothing.
+PriceOrigin KernelCost::origin_of_products(const Constant& efficiency) const {
+  const Constant& sustained = device_.sustained_rate == 1 ? efficiency : device_.sustained_rate;
+  return origin_of({&efficiency, &sustained});
+}
+
 PriceOrigin KernelCost::origin_of_table(PriceSource source) const {
-  switch (source) {
-    case PriceSource::measured:
-      return PriceOrigin::measured;
-    case PriceSource::interpolated:
-      return PriceOrigin::interpolated;
-    case PriceSource::modelled:
-      break;
-  }
-  return origin_of({&device_.gemm_efficiency, &device_.gemm_depth_overhead});
+  if (source == PriceSource::modelled)
+    return std::max(origin_of({&device_.gemm_depth_overhead}), origin_of_products(device_.gemm_efficiency));
+  const PriceOrigin sample =
+      source == PriceSource::measured ? PriceOrigin::measured : PriceOrigin::interpolated;
+  return device_.sustained_rate == 1 ? sample : std::max(sample, origin_of({&device_.sustained_rate}));
 }
 
 Price KernelCost::gemm(const Op& op) const {
   const GemmTable::Price price = table_.price(op.m, op.n, op.k);
-  const PriceOrigin sustained =
-      device_.sustained_rate == 1 ? PriceOrigin::measured : origin_of({&device_.sustained_rate});
-  return {price.seconds / device_.sustained_rate, std::max(origin_of_table(price.source), sustained)};
+  return {price.seconds / device_.sustained_rate, origin_of_table(price.source)};
 }
 
 // The many small products of a batch overlap their prologues: no depth overhead.
-double KernelCost::attention_matmul_seconds(const Op& op) const {
+Price KernelCost::attention_matmul(const Op& op) const {
   const GemmRate rate{peak_ * device_.batched_gemm_efficiency * device_.sustained_rate, 0, element_bytes_};
-  return modelled_gemm_seconds(device_, rate, static_cast<double>(op.m), static_cast<double>(op.n),
-                               static_cast<double>(op.k), op.batch);
+  return {modelled_gemm_seconds(device_, rate, static_cast<double>(op.m), static_cast<double>(op.n),
+                                static_cast<double>(op.k), op.batch),
+          origin_of_products(device_.batched_gemm_efficiency)};
 }
 
-double KernelCost::fused_seconds(const Op& op, double efficiency) const {
-  return std::max({op.flop / (peak_ * efficiency * device_.sustained_rate), op.bytes / bandwidth_,
-                   static_cast<double>(device_.kernel_floor_s)});
+Price KernelCost::fused(const Op& op, const Constant& efficiency) const {
+  return std::max(
+      {Price{op.flop / (peak_ * efficiency * device_.sustained_rate), origin_of_products(efficiency)},
+       Price{op.bytes / bandwidth_, origin_of({&device_.memory_efficiency})},
+       Price{device_.kernel_floor_s, origin_of({&device_.kernel_floor_s})}},
+      shorter);
 }
 
-double KernelCost::elementwise_seconds(const Op& op) const {
-  const double drawing =
-      device_.random_numbers_per_s > 0 ? op.random_numbers / device_.random_numbers_per_s : 0;
-  return op.bytes / bandwidth_ + drawing;
+// Each of the op's kernels takes at least the floor.
+Price KernelCost::elementwise(const Op& op) const {
+  Price moving{op.bytes / bandwidth_, origin_of({&device_.memory_efficiency})};
+  if (op.random_numbers > 0 && device_.random_numbers_per_s > 0) {
+    moving.seconds += op.random_numbers / device_.random_numbers_per_s;
+    moving.origin = std::max(moving.origin, origin_of({&device_.random_numbers_per_s}));
+  }
+  const Price floor{op.launches * device_.kernel_floor_s, origin_of({&device_.kernel_floor_s})};
+  return std::max(moving, floor, shorter);
 }
 
 Price KernelCost::price(const Op& op) const {
@@ -145,16 +158,12 @@ Price KernelCost::modelled(const Op& op) const {
       return gemm(op);
     case OpKind::attention_scores:
     case OpKind::attention_context:
-      return {attention_matmul_seconds(op), origin_of({&device_.batched_gemm_efficiency})};
-    case OpKind::flash_attention: {
-      const Constant& efficiency = op.derivative == Derivative::none ? device_.flash_forward_efficiency
-                                                                     : device_.flash_backward_efficiency;
-      return {fused_seconds(op, efficiency), origin_of({&efficiency})};
-    }
+      return attention_matmul(op);
+    case OpKind::flash_attention:
+      return fused(op, op.derivative == Derivative::none ? device_.flash_forward_efficiency
+                                                         : device_.flash_backward_efficiency);
     default:
-      // Each of the op's kernels takes at least the floor.
-      return {std::max(elementwise_seconds(op), op.launches * device_.kernel_floor_s),
-              origin_of({&device_.memory_efficiency})};
+      return elementwise(op);
   }
 }
 

@@ -43,9 +43,10 @@ class KernelCost {
   Price modelled(const Op& op) const;
   Price gemm(const Op& op) const;
   PriceOrigin origin_of_table(PriceSource source) const;
-  double attention_matmul_seconds(const Op& op) const;
-  double elementwise_seconds(const Op& op) const;
-  double fused_seconds(const Op& op, double efficiency) const;
+  PriceOrigin origin_of_products(const Constant& efficiency) const;
+  Price attention_matmul(const Op& op) const;
+  Price elementwise(const Op& op) const;
+  Price fused(const Op& op, const Constant& efficiency) const;
 
   const Device& device_;
   double element_bytes_;

@@ -96,35 +96,36 @@ double Links::start_s(OpKind kind, const GroupPlacement& group) const {
   return nothing ? nothing->seconds : modelled_start_s(group);
 }
 
-PriceOrigin Links::modelled_origin(const GroupPlacement& group) const {
-  const PriceOrigin inside = origin_of({&node_.link_bytes_per_s, &node_.collective_efficiency});
-  return group.nodes > 1 ? std::max(inside, origin_of({&network_.collective_efficiency})) : inside;
-}
-
-PriceOrigin Links::origin(const GroupPlacement& group) const {
-  return sampled(OpKind::all_reduce, 0, group) ? PriceOrigin::interpolated : modelled_origin(group);
-}
-
 Price Links::collective(OpKind kind, double bytes, const GroupPlacement& group) const {
   if (const std::optional<Price> price = sampled(kind, bytes, group)) return *price;
-  return {modelled_s(kind, bytes, group), modelled_origin(group)};
+  return modelled(kind, bytes, group);
 }
 
-double Links::modelled_s(OpKind kind, double bytes, const GroupPlacement& group) const {
-  if (group.ranks <= 1) return 0;
+// The origin is that of the longest part: start, inside the nodes, between them.
+Price Links::modelled(OpKind kind, double bytes, const GroupPlacement& group) const {
+  if (group.ranks <= 1) return {0, PriceOrigin::datasheet};
   const auto local = static_cast<double>(group.ranks_per_node), nodes = static_cast<double>(group.nodes);
-  double seconds = modelled_start_s(group), inside = 0, between = 0;
+  const bool crosses = group.nodes > 1;
+  double start_s = modelled_start_s(group);
+  Price inside, between;
   if (group.ranks_per_node > 1) {
-    seconds += ring_steps(sample_kind(kind), local) * node_.hop_s;
-    inside = ring_volume(sample_kind(kind), local) * bytes / ring_bytes_per_s(group);
+    start_s += ring_steps(sample_kind(kind), local) * node_.hop_s;
+    inside = {ring_volume(sample_kind(kind), local) * bytes / ring_bytes_per_s(group),
+              origin_of({&node_.link_bytes_per_s, &node_.collective_efficiency})};
   }
-  if (group.nodes > 1) {
+  if (crosses) {
     const double rate = network_.nics_per_node * network_.nic_bytes_per_s * network_.collective_efficiency;
-    seconds += network_hops(kind, nodes) * network_.hop_s;
-    between = network_volume(kind, static_cast<double>(group.ranks), nodes) * bytes *
-              static_cast<double>(group.groups_per_node) / rate;
+    start_s += network_hops(kind, nodes) * network_.hop_s;
+    between = {
+        network_volume(kind, static_cast<double>(group.ranks), nodes) * bytes *
+            static_cast<double>(group.groups_per_node) / rate,
+        origin_of({&network_.nics_per_node, &network_.nic_bytes_per_s, &network_.collective_efficiency})};
   }
-  return seconds + std::max(inside, between);
+  const Price& moving = inside.seconds < between.seconds ? between : inside;
+  const Network& far = network_;
+  const PriceOrigin start =
+      crosses ? origin_of({&far.latency_s, &far.hop_s}) : origin_of({&node_.latency_s, &node_.hop_s});
+  return {start_s + moving.seconds, start_s < moving.seconds ? moving.origin : start};
 }
 
 double Links::send_s(double bytes, int64_t from, int64_t to, int64_t senders_per_node) const {

@@ -31,10 +31,6 @@ class Links {
   // The part of it before the first byte moves: launch and synchronisation.
   double start_s(OpKind kind, const GroupPlacement& group) const;
 
-  // Origin of a sum of collectives of several sizes: interpolated where all-reduces have samples, else that
-  // of the rates.
-  PriceOrigin origin(const GroupPlacement& group) const;
-
   // One message of `bytes` from every rank of a group of `senders_per_node` ranks to rank + stride. Inside
   // one node from the node's samples of messages, if any: those with the nearest number of ranks.
   double send_s(double bytes, int64_t from, int64_t to, int64_t senders_per_node) const;
@@ -43,8 +39,7 @@ class Links {
   // Empty where the formula holds.
   std::optional<Price> sampled(OpKind kind, double bytes, const GroupPlacement& group) const;
   double modelled_start_s(const GroupPlacement& group) const;
-  double modelled_s(OpKind kind, double bytes, const GroupPlacement& group) const;
-  PriceOrigin modelled_origin(const GroupPlacement& group) const;
+  Price modelled(OpKind kind, double bytes, const GroupPlacement& group) const;
   double ring_bytes_per_s(const GroupPlacement& group) const;
   double mesh_bytes_per_s(const GroupPlacement& group) const;
   double pair_bytes_per_s(int64_t a, int64_t b) const;

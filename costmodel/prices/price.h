@@ -9,10 +9,10 @@ namespace paraplan {
 
 struct Price {
   double seconds = 0;
-  PriceOrigin origin = PriceOrigin::datasheet;
+  PriceOrigin origin = PriceOrigin::assumed;
 };
 
-// Origin of a price that rests on all of `constants`: that of the least certain.
+// Origin of a price that rests on all of `constants`.
 PriceOrigin origin_of(std::initializer_list<const Constant*> constants);
 
 }  // namespace paraplan

@@ -12,6 +12,7 @@ enum class Provenance {
   datasheet,  // the vendor's figure
   inferred,   // derived by arithmetic from published measurements
   fitted,     // least squares over measured training steps (`paraplan calibrate`)
+  tuned,      // chosen by hand with a look at measured training steps
   measured,   // a microbenchmark
 };
 

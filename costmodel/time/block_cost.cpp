@@ -56,7 +56,7 @@ Price BlockPricer::op_price(const Op& op, const GroupPlacements& groups, double 
   if (op.kind == OpKind::host_copy) {
     const Host& node = scenario_.hardware.host;
     const double rate = host_link_bytes_per_s(node, scenario_.cluster.devices_per_node);
-    return {op.bytes / rate, origin_of({&node.device_link_bytes_per_s})};
+    return {op.bytes / rate, origin_of({&node.device_link_bytes_per_s, &node.node_link_bytes_per_s})};
   }
   return kernels_.price(op);
 }

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+
 namespace paraplan {
 namespace {
 
@@ -18,6 +21,30 @@ OpTime entry(const OpKey& key, const Op& op, int64_t calls, const Price& price) 
           .calls = calls,
           .seconds = price.seconds * static_cast<double>(calls),
           .origin = price.origin};
+}
+
+// Of what has constants of its own; other waits follow from all that the stages do.
+std::optional<PriceOrigin> wait_origin(const Scenario& scenario, Wait wait) {
+  const HostCost& host = scenario.software.host;
+  switch (wait) {
+    case Wait::host_gap:
+      return origin_of({&host.launch_s, &host.backward_launch_s});
+    case Wait::host_update:
+      return origin_of({&host.launch_s});
+    case Wait::host_micro_batch:
+      return origin_of({&host.micro_batch_s});
+    case Wait::host_step:
+      return origin_of({&host.step_s});
+    case Wait::straggler:
+      return origin_of({&scenario.network.straggler});
+    case Wait::loading:
+      return origin_of({&host.masked_token_s});
+    case Wait::receive:
+    case Wait::bubble:
+    case Wait::other_stages:
+      break;
+  }
+  return std::nullopt;
 }
 
 // Collects the ops of one stage.
@@ -45,19 +72,27 @@ class StageOps {
     }
   }
 
-  void add_wait(const WaitTime& wait) {
+  void add_wait(const Scenario& scenario, const WaitTime& wait) {
     ops.push_back({.key = {BlockName::step, Walk::wait, static_cast<uint16_t>(wait.wait)},
                    .name = to_string(wait.wait),
                    .kind = "wait",
                    .category = category_of(wait.wait),
                    .calls = wait.calls,
                    .seconds = wait.seconds,
-                   .origin = PriceOrigin::fitted});
+                   .origin = wait_origin(scenario, wait.wait).value_or(last_origin())});
   }
 
   std::vector<OpTime> ops;
 
  private:
+  // Of the ops so far.
+  PriceOrigin last_origin() const {
+    PriceOrigin last = PriceOrigin::measured;
+    for (const OpTime& op : ops)
+      if (op.key.walk != Walk::wait) last = std::max(last, op.origin);
+    return last;
+  }
+
   void add(BlockName block, Walk walk, const std::vector<Op>& list, int64_t calls, bool core_only = false) {
     if (calls == 0) return;
     pricer_.price_ops(list, groups_, core_only, [&](size_t i, const Price& price) {
@@ -105,7 +140,7 @@ std::vector<std::vector<OpTime>> op_times(const Scenario& scenario, const StepPl
       ops.add_block(blocks.name(i), blocks.values[i], sharded_state(scenario, layout, blocks.values[i]),
                     calls.values[i]);
     ops.add_tail(time.tail(stage));
-    time.for_waits(stage, [&ops](const WaitTime& wait) { ops.add_wait(wait); });
+    time.for_waits(stage, [&](const WaitTime& wait) { ops.add_wait(scenario, wait); });
     stages.push_back(std::move(ops.ops));
   }
   return stages;

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "planner/report/report.h"
 
@@ -58,13 +59,14 @@ std::string time_table(const Prediction& prediction) {
 std::string origin_line(const Prediction& prediction) {
   const double total = prediction.price_origins.total();
   if (total == 0) return "";
-  std::string text = "  prices of kernels and messages, by time:";
+  std::vector<std::string> shares;
   for (int i = 0; i < kPriceOrigins; ++i) {
     const auto origin = static_cast<PriceOrigin>(i);
-    text += fmt::format("{} {} {} %", i > 0 ? "," : "", to_string(origin),
-                        format_percent(prediction.price_origins[origin] / total));
+    const double seconds = prediction.price_origins[origin];
+    if (seconds > 0)
+      shares.push_back(fmt::format("{} {} %", to_string(origin), format_percent(seconds / total)));
   }
-  return text + "\n";
+  return fmt::format("  prices of kernels and messages, by time: {}\n", fmt::join(shares, ", "));
 }
 
 // One column per pipeline stage; at most this many, evenly chosen, ends included.

@@ -153,19 +153,28 @@ TEST(KernelPrice, OfFlashAttentionIsTheSlowerOfFlopAndBytes) {
   EXPECT_DOUBLE_EQ(price_s(d, op), 1e12 / (0.8 * kBandwidth));
 }
 
-TEST(PriceOrigin, IsThatOfTheLeastCertainConstant) {
+TEST(PriceOrigin, IsTheLastOfItsConstants) {
   Device d = device();
   const auto origin = [&d](const Op& op) { return KernelCost(d, Precision::fp16, 0).price(op).origin; };
   EXPECT_EQ(origin(gemm(512, 512, 512)), PriceOrigin::datasheet);
   d.gemm_efficiency = constant(0.9, Provenance::measured);
-  EXPECT_EQ(origin(gemm(512, 512, 512)), PriceOrigin::datasheet);  // the depth overhead still is
+  EXPECT_EQ(origin(gemm(512, 512, 512)), PriceOrigin::fitted);  // to the vendor's peak
   d.gemm_depth_overhead = constant(256, Provenance::fitted);
   EXPECT_EQ(origin(gemm(512, 512, 512)), PriceOrigin::fitted);
+  d.gemm_depth_overhead = constant(256, Provenance::tuned);
+  EXPECT_EQ(origin(gemm(512, 512, 512)), PriceOrigin::tuned);
+  d.gemm_efficiency = constant(0.9, Provenance::assumed);
+  EXPECT_EQ(origin(gemm(512, 512, 512)), PriceOrigin::assumed);
   EXPECT_EQ(origin(gemm(64, 64, 64, 32)), PriceOrigin::datasheet);
   d.batched_gemm_efficiency = constant(0.6, Provenance::inferred);
   EXPECT_EQ(origin(gemm(64, 64, 64, 32)), PriceOrigin::fitted);
   d.memory_efficiency = constant(0.8, Provenance::measured);
-  EXPECT_EQ(origin({.kind = OpKind::norm, .bytes = 1e6}), PriceOrigin::fitted);
+  EXPECT_EQ(origin({.kind = OpKind::norm, .bytes = 1e9}), PriceOrigin::fitted);
+  EXPECT_EQ(origin({.kind = OpKind::norm, .bytes = 1, .launches = 1}), PriceOrigin::datasheet);  // the floor
+  const Op dropout{.kind = OpKind::dropout, .bytes = 1e9, .random_numbers = 1e9};
+  EXPECT_EQ(origin(dropout), PriceOrigin::fitted);  // no rate: drawing is free
+  d.random_numbers_per_s = constant(1e11, Provenance::tuned);
+  EXPECT_EQ(origin(dropout), PriceOrigin::tuned);
 }
 
 TEST(PriceOrigin, TellsSamplesFromTheModel) {

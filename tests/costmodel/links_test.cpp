@@ -284,6 +284,26 @@ TEST(SampledCollective, LeavesTheRestToTheFormula) {
   EXPECT_EQ(links.send_s(1e6, 4, 8, 4), without.send_s(1e6, 4, 8, 4));
 }
 
+// The longest part decides: start, links of the node, network.
+TEST(ModelledCollective, HasTheOriginOfItsLongestPart) {
+  NodeLinks node = switched();
+  Network net = network();
+  node.latency_s.value = net.latency_s.value = 20e-6;
+  const auto set = [](std::initializer_list<Constant*> constants, Provenance provenance) {
+    for (Constant* c : constants) c->provenance = provenance;
+  };
+  set({&node.latency_s, &node.hop_s, &net.latency_s, &net.hop_s}, Provenance::assumed);
+  set({&node.link_bytes_per_s, &node.collective_efficiency}, Provenance::measured);
+  set({&net.nics_per_node, &net.nic_bytes_per_s, &net.collective_efficiency}, Provenance::tuned);
+  const Links links(node, net, 8);
+  const auto origin = [&links](double bytes, const GroupPlacement& group) {
+    return links.collective(OpKind::all_reduce, bytes, group).origin;
+  };
+  EXPECT_EQ(origin(8, {4, 4, 1, 1}), PriceOrigin::assumed);
+  EXPECT_EQ(origin(1e9, {4, 4, 1, 1}), PriceOrigin::fitted);
+  EXPECT_EQ(origin(1e9, {4, 1, 4, 8}), PriceOrigin::tuned);
+}
+
 TEST(SampledCollective, NearestRanksAreNearestInRatio) {
   NodeLinks node = sampled_node();
   for (const CollectiveSample& s : sampled_node().samples)

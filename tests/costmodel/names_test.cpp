@@ -21,7 +21,7 @@ void expect_one_to_one(int values) {
 }
 
 TEST(Names, EveryValueHasOneNameAndBack) {
-  expect_one_to_one<Provenance>(5);
+  expect_one_to_one<Provenance>(6);
   expect_one_to_one<Precision>(4);
   expect_one_to_one<CollectiveSample::Kind>(4);
   expect_one_to_one<NodeTopology>(4);
@@ -31,6 +31,7 @@ TEST(Names, EveryValueHasOneNameAndBack) {
   expect_one_to_one<Axis>(4);
   expect_one_to_one<Family>(3);
   expect_one_to_one<TimeCategory>(kTimeCategories);
+  expect_one_to_one<PriceOrigin>(kPriceOrigins);
   expect_one_to_one<MemoryCategory>(kMemoryCategories);
   expect_one_to_one<MemoryLevel>(3);
   expect_one_to_one<GradientReduction>(2);

@@ -223,6 +223,18 @@ TEST(OpTimes, OfThePacingStageAreTheBreakdown) {
   });
 }
 
+TEST(OpTimes, OfGuessesSayThatTheyAre) {
+  CostModel model(shipped_scenario("gpt3_175b_a100"));
+  const auto origin_of = [&model](const std::string& name) {
+    const auto stages = model.op_times({.data = 4, .tensor = 8, .pipeline = 16, .micro_batch = 1});
+    const auto op = std::ranges::find(stages.at(0), name, &OpTime::name);
+    return op == stages.at(0).end() ? PriceOrigin::measured : op->origin;
+  };
+  EXPECT_EQ(origin_of("host per step"), PriceOrigin::assumed);
+  EXPECT_EQ(origin_of("stragglers"), PriceOrigin::assumed);
+  EXPECT_EQ(origin_of("launches"), PriceOrigin::assumed);
+}
+
 TEST(OpTimes, HaveKeysOfTheirOwn) {
   for_random_layouts([](CostModel& model, const Layout& layout, const Prediction&) {
     for (const auto& ops : model.op_times(layout)) {

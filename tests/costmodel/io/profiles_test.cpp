@@ -93,7 +93,7 @@ TEST_F(Profiles, RefusesBrokenConstants) {
   EXPECT_EQ(
       error("{ value = 3, kind = \"guessed\", source = \"x\" }"),
       "h.toml:13: device.kernel_floor_us.kind: \"guessed\" is none of assumed, datasheet, inferred, fitted, "
-      "measured");
+      "tuned, measured");
   EXPECT_EQ(
       error("{ value = \"3\", kind = \"measured\", source = \"x\" }"),
       "h.toml:13: device.kernel_floor_us.value: must be a number from 0, at most 10000000, is a string");
