@@ -29,7 +29,7 @@ struct CostModel::State {
   StepTime step_time(const StepPlan& plan, const Layout& layout, Effort effort = Effort::full);
   void add_rates(Prediction& p) const;
   void add_stages(const StepPlan& plan, Prediction& p) const;
-  void add_memory(const StepPlan& plan, Prediction& p);
+  void add_memory(const StepPlan& plan, Prediction& p, Effort effort);
 };
 
 void CostModel::State::add_stages(const StepPlan& plan, Prediction& p) const {
@@ -46,10 +46,12 @@ void CostModel::State::add_stages(const StepPlan& plan, Prediction& p) const {
   }
 }
 
-void CostModel::State::add_memory(const StepPlan& plan, Prediction& p) {
+// A bound looks at stages only that may be the fullest.
+void CostModel::State::add_memory(const StepPlan& plan, Prediction& p, Effort effort) {
   const LayoutMemory all(scenario, p.layout, plan, moments);
   double host_rank = 0;
   for (int64_t s = 0; s < p.layout.pipeline; ++s) {
+    if (effort == Effort::bound && all.needs_no_more(s)) continue;
     StagePrediction& stage = p.stages[static_cast<size_t>(s)];
     const StageMemory memory = all.stage(s);
     stage.in_flight =
@@ -98,7 +100,7 @@ Prediction CostModel::State::predict(const Layout& layout, Effort effort) {
   p.layout = layout;
   p.micro_batches = plan.micro_batches;
   add_stages(plan, p);
-  add_memory(plan, p);
+  add_memory(plan, p, effort);
   if (effort == Effort::bound && p.fit == Fit::exceeds) return p;
   const StepTime time = step_time(plan, layout, effort);
   p.breakdown = time.pacing_breakdown();

@@ -27,7 +27,7 @@ class CostModel {
   // What a search needs to pass over a layout: its memory and, unless that exceeds the device, a time that
   // predict() never goes below and rarely exceeds by much: every stage busy from its first input to its last
   // output. Several times faster than predict(), because nothing is replayed. Beyond the device all times are
-  // 0.
+  // 0. Of stages that cannot be the fullest there is no memory.
   PredictionResult bound(const Layout& layout);
 
   // The same step, event by event. `layout` must pass check_layout.

@@ -160,7 +160,8 @@ BlockMemory block_memory(const Scenario& scenario, const Layout& layout, const B
     memory.backward[k] = folded(events.backward(kept));
     memory.kept_by_pass[k] = events.kept_by_pass(kept);
   }
-  memory.most_backward = folded(BlockEvents(scenario, layout, block, true).backward(Kept::all));
+  if (scenario.software.memory.most_loss_backward_bytes > 0)
+    memory.most_backward = folded(BlockEvents(scenario, layout, block, true).backward(Kept::all));
   memory.score_bytes = score_bytes(block);
   memory.gradient_shapes = gradient_shapes(block);
   return memory;

@@ -27,7 +27,8 @@ std::vector<ExtraTensor> extra_tensors(const Scenario& scenario, const Block& bl
 double score_bytes(const Block& block);
 
 // Shapes of the matrices whose gradients products make: (rows, columns), each once, ordered.
-using MatrixShapes = std::vector<std::pair<int64_t, int64_t>>;
+using MatrixShape = std::pair<int64_t, int64_t>;
+using MatrixShapes = std::vector<MatrixShape>;
 MatrixShapes gradient_shapes(const Block& block);
 
 }  // namespace paraplan

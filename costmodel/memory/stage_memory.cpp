@@ -1,7 +1,7 @@
 #include "costmodel/memory/stage_memory.h"
 
 #include <algorithm>
-#include <set>
+#include <array>
 
 namespace paraplan {
 namespace {
@@ -48,12 +48,12 @@ double LayoutMemory::parameters_of(int64_t stage) const {
 
 // Weights, gradients and optimizer states, sharded as the ZeRO stage says (Rajbhandari et al. 2020, figure
 // 1).
-MemoryUse LayoutMemory::states(int64_t stage, double all, double& host_bytes) const {
+MemoryUse LayoutMemory::states(int64_t stage, double parameters, double& host_bytes) const {
   const double ranks = data_ranks(layout_);
-  const double weights = all * static_cast<double>(bytes_per_element(scenario_.precision));
+  const double weights = parameters * static_cast<double>(bytes_per_element(scenario_.precision));
   const StateSizes sizes = state_sizes(scenario_);
   MemoryUse use;
-  use[gradients] = all * sizes.gradient / (layout_.zero_stage >= 2 ? ranks : 1);
+  use[gradients] = parameters * sizes.gradient / (layout_.zero_stage >= 2 ? ranks : 1);
   const bool on_host = layout_.offload == Offload::optimizer_and_parameters;
   if (layout_.zero_stage == 3) {
     (on_host ? host_bytes : use[MemoryCategory::parameters]) += weights / ranks;
@@ -61,15 +61,15 @@ MemoryUse LayoutMemory::states(int64_t stage, double all, double& host_bytes) co
     use[MemoryCategory::parameters] = weights;
   }
   const double optimizer =
-      all * sizes.optimizer / (shards_optimizer(scenario_.software, layout_) ? ranks : 1);
+      parameters * sizes.optimizer / (shards_optimizer(scenario_.software, layout_) ? ranks : 1);
   (layout_.offload == Offload::none ? use[optimizer_states] : host_bytes) += optimizer;
   use[framework] = scenario_.software.memory.fixed_bytes + score_buffer_bytes(stage);
   use[gradients] += placeholder_bytes(stage);
   // Gradients gather in buckets on their way to their owners.
   const Communication& rules = scenario_.software.communication;
   if (layout_.zero_stage >= 2 && !rules.reduces_by_block) {
-    const double bucket = rules.bucket_bytes > 0 ? 2 * rules.bucket_bytes : all * sizes.gradient;
-    use[communication_buffers] = std::min(all * sizes.gradient, bucket);
+    const double bucket = rules.bucket_bytes > 0 ? 2 * rules.bucket_bytes : parameters * sizes.gradient;
+    use[communication_buffers] = std::min(parameters * sizes.gradient, bucket);
   }
   return use;
 }
@@ -87,15 +87,24 @@ double LayoutMemory::score_buffer_bytes(int64_t stage) const {
 double LayoutMemory::placeholder_bytes(int64_t stage) const {
   double elements = 0;
   if (!scenario_.software.memory.placeholder_gradients) return elements;
-  std::set<std::pair<int64_t, int64_t>> shapes;
+  // A stage has few kinds of blocks, and they few shapes: those seen before are looked for one by one.
+  std::array<const MatrixShapes*, kMostLayerKinds + 2> seen{};
+  size_t count = 0;
   plan_.split.for_stage(stage, [&](size_t i) {
     for (const Segment& s : plan_.split.at(i).segments) {
       const MatrixShapes& more = plan_.model->memory[s.block].gradient_shapes;
-      shapes.insert(more.begin(), more.end());
+      const auto end = seen.begin() + static_cast<std::ptrdiff_t>(count);
+      if (std::find(seen.begin(), end, &more) != end) continue;
+      for (const MatrixShape& shape : more) {
+        const auto has = [&](const MatrixShapes* shapes) {
+          return std::ranges::binary_search(*shapes, shape);
+        };
+        if (std::none_of(seen.begin(), end, has))
+          elements += static_cast<double>(shape.first) * static_cast<double>(shape.second);
+      }
+      seen[count++] = &more;
     }
   });
-  for (const auto& [rows, columns] : shapes)
-    elements += static_cast<double>(rows) * static_cast<double>(columns);
   return elements * static_cast<double>(bytes_per_element(scenario_.precision));
 }
 
@@ -159,6 +168,14 @@ MemoryUse LayoutMemory::at_level(MemoryUse use, MemoryLevel level) const {
     use[framework] += context_bytes(scenario_.hardware, scenario_.software) +
                       static_cast<double>(communicators(layout_)) * memory.communicator_bytes;
   return use;
+}
+
+bool LayoutMemory::needs_no_more(int64_t stage) const {
+  if (stage == 0) return false;
+  bool same = true;
+  plan_.split.for_stage(
+      stage, [&](size_t i) { same = same && plan_.split.chunk_of[i] == plan_.split.chunk_of[i - 1]; });
+  return same;
 }
 
 StageMemory LayoutMemory::stage(int64_t stage) const {

@@ -26,6 +26,9 @@ class LayoutMemory {
   LayoutMemory(const Scenario& scenario, const Layout& layout, const StepPlan& plan, MomentsMemo& memo);
 
   StageMemory stage(int64_t stage) const;
+  // Whether a stage needs no more than the one before it: it holds the same, and later stages never hold more
+  // micro-batches at once.
+  bool needs_no_more(int64_t stage) const;
 
   // What the passes of a stage need at the moment of their largest sum; equals replayed_peak().
   MemoryUse passes_peak(int64_t stage) const { return passes_peak(chunks_, stage); }

@@ -47,14 +47,6 @@ bool is_tensor(const Operand& operand) {
   return operand.kind == Operand::Kind::value || operand.kind == Operand::Kind::gradient;
 }
 
-std::vector<Operand> touched(const Op& op) {
-  std::vector<Operand> all;
-  for (const auto* operands : {&op.reads, &op.writes})
-    for (const Operand& operand : *operands)
-      if (is_tensor(operand) && std::ranges::find(all, operand) == all.end()) all.push_back(operand);
-  return all;
-}
-
 // Values and gradients of a block's tensors.
 class OperandSet {
  public:
@@ -109,9 +101,12 @@ class Walker {
     std::vector<std::vector<Operand>> last(ops_.size());
     for (size_t i = ops_.size(); i-- > 0;) {
       if (!result_.runs[i]) continue;
-      for (const Operand& operand : touched(ops_[i])) {
-        if (!seen[operand]) last[held_to_end(operand) ? end_ : i].push_back(operand);
-        seen[operand] = true;
+      for (const auto* operands : {&ops_[i].reads, &ops_[i].writes}) {
+        for (const Operand& operand : *operands) {
+          if (!is_tensor(operand) || seen[operand]) continue;
+          seen[operand] = true;
+          last[held_to_end(operand) ? end_ : i].push_back(operand);
+        }
       }
     }
     for (const Operand& operand : untouched(seen)) last[end_].push_back(operand);
