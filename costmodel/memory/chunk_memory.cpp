@@ -7,12 +7,28 @@ namespace {
 
 using enum MemoryCategory;
 
-MemoryChange of_kept(MemoryUse kept, double sign) {
-  MemoryChange change;
-  kept *= sign;
-  change.delta = kept;
-  if (sign > 0) change.peak = kept;
-  return change;
+void add(MemoryCategory category, double bytes, MemoryChange& pass) {
+  if (bytes != 0) pass += MemoryChange({category, bytes});
+}
+
+// What has its place as long as the micro-batch is in flight.
+MemoryUse kept_by_pass(const ModelCost& model, const Chunk& chunk) {
+  MemoryUse kept;
+  for (const Segment& s : chunk.segments) {
+    MemoryUse each = model.memory[s.block].kept_by_pass[static_cast<size_t>(s.kept)];
+    each *= static_cast<double>(s.repeats);
+    kept += each;
+  }
+  return kept;
+}
+
+// Its blocks, one after the other, as `of` has them.
+template <class Segments, class Of>
+void add_blocks(const Segments& segments, const Of& of, MemoryChange& pass) {
+  for (const Segment& s : segments) {
+    const MemoryChange& block = of(s);
+    pass += s.repeats == 1 ? block : block.repeated(static_cast<double>(s.repeats));
+  }
 }
 
 }  // namespace
@@ -20,33 +36,37 @@ MemoryChange of_kept(MemoryUse kept, double sign) {
 ChunkMemory chunk_memory(const ModelCost& model, const Chunk& chunk, const SoftwareProfile& software,
                          bool most) {
   const auto memory = [&](const Segment& s) -> const BlockMemory& { return model.memory[s.block]; };
-  const bool by_pass = software.memory.frees_saved == FreesSaved::pass;
+  const bool by_op = software.memory.frees_saved == FreesSaved::op;
+  const bool keeps_sent = software.communication.keeps_sent_activations;
   const double input = memory(chunk.segments.front()).input_bytes,
                output = memory(chunk.segments.back()).output_bytes;
-  const double received = by_pass ? 0 : input, sent = by_pass ? 0 : output;
-  const bool keeps_sent = software.communication.keeps_sent_activations;
-  MemoryUse kept;
-  for (const Segment& s : chunk.segments) {
-    MemoryUse each = memory(s).kept_by_pass[static_cast<size_t>(s.kept)];
-    each *= static_cast<double>(s.repeats);
-    kept += each;
-  }
   ChunkMemory result;
-  MemoryChange& forward = result.forward;
-  forward += of_kept(kept, 1);
-  forward += MemoryChange({activations, received});
-  for (const Segment& s : chunk.segments)
-    forward += memory(s).forward[static_cast<size_t>(s.kept)].repeated(static_cast<double>(s.repeats));
-  if (!keeps_sent) forward += MemoryChange({activations, -sent});
-  MemoryChange& backward = result.backward;
-  backward += MemoryChange({temporary, output});
-  for (const Segment& s : chunk.segments | std::views::reverse)
-    backward += (most && s.kept == Kept::all ? memory(s).most_backward
-                                             : memory(s).backward[static_cast<size_t>(s.kept)])
-                    .repeated(static_cast<double>(s.repeats));
-  backward += MemoryChange({temporary, -input});
-  if (keeps_sent) backward += MemoryChange({activations, -sent});
-  backward += of_kept(kept, -1);
+  MemoryChange &forward = result.forward, &backward = result.backward;
+  MemoryUse kept;
+  if (by_op) {
+    add(activations, input, forward);
+  } else {
+    kept = kept_by_pass(model, chunk);
+    forward.delta = forward.peak = kept;
+  }
+  add_blocks(
+      chunk.segments,
+      [&](const Segment& s) -> const MemoryChange& { return memory(s).forward[static_cast<size_t>(s.kept)]; },
+      forward);
+  if (by_op && !keeps_sent) add(activations, -output, forward);
+  add(temporary, output, backward);
+  add_blocks(
+      chunk.segments | std::views::reverse,
+      [&](const Segment& s) -> const MemoryChange& {
+        const BlockMemory& block = memory(s);
+        return most && s.kept == Kept::all ? block.most_backward
+                                           : block.backward[static_cast<size_t>(s.kept)];
+      },
+      backward);
+  add(temporary, -input, backward);
+  if (by_op && keeps_sent) add(activations, -output, backward);
+  kept *= -1;
+  backward.delta += kept;
   return result;
 }
 
