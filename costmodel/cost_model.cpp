@@ -90,7 +90,7 @@ void CostModel::State::add_rates(Prediction& p) const {
 
 StepTime CostModel::State::step_time(const StepPlan& plan, const Layout& layout, Effort effort) {
   return {scenario, planner, plan, layout,
-          effort == Effort::bound ? earliest_ends(plan.times, plan.micro_batches)
+          effort == Effort::bound ? earliest_ends(plan.times, plan.micro_batches).seconds
                                   : replay.stage_ends(plan.times, plan.micro_batches)};
 }
 
@@ -133,7 +133,7 @@ Timeline CostModel::timeline(const Layout& layout) {
   const StepPlan plan = state_->planner.plan(layout);
   const StepTime time = state_->step_time(plan, layout);
   const LayoutMemory memory(state_->scenario, layout, plan, state_->moments);
-  return build_timeline(plan, time, memory, state_->replay);
+  return build_timeline(plan, time, memory);
 }
 
 std::vector<std::vector<OpTime>> CostModel::op_times(const Layout& layout) {

@@ -63,11 +63,10 @@ void add_tail(const StepTime& time, int64_t stage, Timeline& timeline) {
 
 }  // namespace
 
-Timeline build_timeline(const StepPlan& plan, const StepTime& time, const LayoutMemory& memory,
-                        PipelineReplay& replay) {
+Timeline build_timeline(const StepPlan& plan, const StepTime& time, const LayoutMemory& memory) {
   Timeline timeline;
   MemoryTrack track(plan, memory, timeline);
-  replay.replay(plan.times, plan.micro_batches, [&](const ReplayedStep& done) {
+  replay(plan.times, plan.micro_batches, [&](const ReplayedStep& done) {
     add_pass(done, timeline);
     track.observe(done);
   });

@@ -9,7 +9,6 @@ namespace paraplan {
 // The step event by event on all stages: passes and kernels on the compute lane, messages and
 // collectives of the step's end on the communication lane. Ends at the predicted iteration time. Memory is
 // the allocated bytes; while a pass runs, at its largest.
-Timeline build_timeline(const StepPlan& plan, const StepTime& time, const LayoutMemory& memory,
-                        PipelineReplay& replay);
+Timeline build_timeline(const StepPlan& plan, const StepTime& time, const LayoutMemory& memory);
 
 }  // namespace paraplan

@@ -5,13 +5,29 @@
 namespace paraplan {
 namespace {
 
-// The k-th forward (or backward) of the interleaved order.
-PipelineStep interleaved_step(Pass pass, int64_t k, int64_t pipeline, int64_t virtual_stages) {
-  const int64_t group = pipeline * virtual_stages;
-  const int64_t chunk = k % group / pipeline;
-  return {pass, k / group * pipeline + k % pipeline,
-          pass == Pass::forward ? chunk : virtual_stages - 1 - chunk};
-}
+// The forward passes of the interleaved order, or the backward ones, one after the other: `pipeline`
+// micro-batches through a chunk, the same through the next, and on to the next micro-batches.
+class InterleavedPasses {
+ public:
+  InterleavedPasses(Pass pass, int64_t pipeline, int64_t virtual_stages)
+      : pass_(pass), pipeline_(pipeline), virtual_stages_(virtual_stages) {}
+
+  PipelineStep next() {
+    const PipelineStep step{pass_, first_ + place_,
+                            pass_ == Pass::forward ? chunk_ : virtual_stages_ - 1 - chunk_};
+    if (++place_ < pipeline_) return step;
+    place_ = 0;
+    if (++chunk_ < virtual_stages_) return step;
+    chunk_ = 0;
+    first_ += pipeline_;
+    return step;
+  }
+
+ private:
+  Pass pass_;
+  int64_t pipeline_, virtual_stages_;
+  int64_t first_ = 0, place_ = 0, chunk_ = 0;
+};
 
 // Warm-up forwards before the first backward.
 int64_t warm_up(PipelineSchedule schedule, int64_t pipeline, int64_t stage, int64_t total,
@@ -35,15 +51,14 @@ std::vector<PipelineStep> stage_schedule(PipelineSchedule schedule, int64_t pipe
   const int64_t warm = warm_up(schedule, pipeline, stage, total, virtual_stages);
   std::vector<PipelineStep> steps;
   steps.reserve(static_cast<size_t>(2 * total));
-  const auto add = [&](Pass pass, int64_t k) {
-    steps.push_back(interleaved_step(pass, k, pipeline, virtual_stages));
-  };
-  for (int64_t k = 0; k < warm; ++k) add(Pass::forward, k);
+  InterleavedPasses forward(Pass::forward, pipeline, virtual_stages);
+  InterleavedPasses backward(Pass::backward, pipeline, virtual_stages);
+  for (int64_t k = 0; k < warm; ++k) steps.push_back(forward.next());
   for (int64_t k = warm; k < total; ++k) {
-    add(Pass::forward, k);
-    add(Pass::backward, k - warm);
+    steps.push_back(forward.next());
+    steps.push_back(backward.next());
   }
-  for (int64_t k = total - warm; k < total; ++k) add(Pass::backward, k);
+  for (int64_t k = total - warm; k < total; ++k) steps.push_back(backward.next());
   return steps;
 }
 

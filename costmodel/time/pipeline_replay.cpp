@@ -1,162 +1,244 @@
 #include "costmodel/time/pipeline_replay.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace paraplan {
 namespace {
 
-// Lengths of a replay in groups of `pipeline` micro-batches. At most 2 p - 2 + (v - 1) p < 2 v p forward
-// passes of a stage are ahead of its backward passes, so warm-up and drain take two groups each, and a pass
-// waits for none that is more than two groups away: when three groups in a row repeat, all further ones do.
-constexpr int64_t kFillGroups = 2, kSteadyGroups = 3, kDrainGroups = 2;
-constexpr int64_t kShortestReplay = kFillGroups + 1 + kSteadyGroups + kDrainGroups;
-constexpr double kSameGrowth = 1e-9;  // relative difference that counts as none
+// Growths of a cycle that differ by less are one. The ends are wrong by no more than that: what is late by
+// some time makes nothing later by more.
+constexpr double kSameGrowth = 1e-11;
 
-// Orders that a replay keeps for further ones, in cells: 64 MiB.
-constexpr size_t kMostKeptCells = size_t{1} << 22;
+// Seconds for which a pass keeps its stage from others.
+double forward_s(const PipelineTimes& t, size_t part) {
+  return t.forward_s[part] + (t.blocking_sends ? t.send_forward_s[part] : 0);
+}
+double backward_s(const PipelineTimes& t, size_t part) {
+  return t.backward_s[part] + (t.blocking_sends ? t.send_backward_s[part] : 0);
+}
 
-// By pass, as ReplayCell counts them: how long it takes, and how long its output travels. The last forward
-// pass and the last backward pass send nothing.
-struct PassSeconds {
-  std::vector<double> busy, send;
-
-  explicit PassSeconds(const PipelineTimes& t) : busy(t.forward_s), send(t.send_forward_s) {
-    send.back() = 0;
-    busy.insert(busy.end(), t.backward_s.begin(), t.backward_s.end());
-    send.insert(send.end(), t.send_backward_s.begin(), t.send_backward_s.end());
-    send[t.forward_s.size()] = 0;
+// All forward passes, then all backward passes: both are lines of stages with unlimited buffers, in which the
+// last micro-batch leaves a stage behind the slowest one so far.
+EarliestEnds gpipe_ends(const PipelineTimes& t, int64_t micro_batches) {
+  const auto stages = static_cast<size_t>(t.pipeline);
+  const auto more = static_cast<double>(micro_batches - 1);
+  double at = 0, slowest = 0;
+  for (size_t s = 0; s < stages; ++s) {
+    at += t.forward_s[s] + t.send_forward_s[s];
+    slowest = std::max(slowest, forward_s(t, s));
   }
-};
+  at += more * slowest;
+  slowest = 0;
+  EarliestEnds earliest{.seconds = std::vector<double>(stages), .exact = true};
+  for (size_t s = stages; s-- > 0;) {
+    slowest = std::max(slowest, backward_s(t, s));
+    earliest.seconds[s] = at + t.backward_s[s] + more * slowest;
+    at += t.backward_s[s] + t.send_backward_s[s];
+  }
+  return earliest;
+}
 
-ReplayedStep replayed_step(const ReplayCell& cell, const PipelineTimes& t) {
-  const int64_t parts = t.pipeline * t.virtual_stages;
-  const bool forward = cell.pass < parts;
-  return {.stage = cell.stage,
-          .step = {forward ? Pass::forward : Pass::backward, cell.micro_batch,
-                   (forward ? cell.pass : cell.pass - parts) / t.pipeline}};
+// By stage, when the first micro-batch reaches it.
+std::vector<double> first_inputs(const PipelineTimes& t) {
+  std::vector<double> at(static_cast<size_t>(t.pipeline), 0.0);
+  for (size_t s = 1; s < at.size(); ++s) at[s] = at[s - 1] + t.forward_s[s - 1] + t.send_forward_s[s - 1];
+  return at;
+}
+
+// By stage, when its first gradient comes back under 1F1B.
+std::vector<double> first_gradients(const PipelineTimes& t, double last_input_s) {
+  std::vector<double> at(static_cast<size_t>(t.pipeline), last_input_s + t.forward_s.back());
+  for (size_t s = at.size() - 1; s > 0; --s) at[s - 1] = at[s] + t.backward_s[s] + t.send_backward_s[s];
+  return at;
+}
+
+// Forward passes of a stage of 1F1B before its first backward pass.
+int64_t forwards_before(const PipelineTimes& t, int64_t micro_batches, size_t stage) {
+  return std::min(micro_batches, t.pipeline - static_cast<int64_t>(stage));
+}
+
+// Whether no first gradient comes before the forward passes that 1F1B puts in front of it.
+bool gradients_find_stages_ready(const PipelineTimes& t, int64_t micro_batches,
+                                 const std::vector<double>& inputs, const std::vector<double>& gradients) {
+  double slowest = 0;
+  for (size_t s = 0; s < inputs.size(); ++s) {
+    slowest = std::max(slowest, forward_s(t, s));
+    const auto waiting = static_cast<double>(forwards_before(t, micro_batches, s) - 1);
+    if (inputs[s] + waiting * slowest + forward_s(t, s) > gradients[s]) return false;
+  }
+  return true;
+}
+
+// Whether the last stage of 1F1B, once it is steadily at work, waits for no other. Each may be as late as its
+// slack and that of the stages behind it allow, of which a message's way there and back takes some.
+bool last_stage_sets_pace(const PipelineTimes& t) {
+  const size_t last = t.forward_s.size() - 1;
+  const double pace = forward_s(t, last) + backward_s(t, last);
+  double slack = 0;
+  for (size_t s = last; s-- > 0;) {
+    const double own = pace - (forward_s(t, s) + backward_s(t, s));
+    const double round_trip = t.blocking_sends ? 0 : t.send_forward_s[s] + t.send_backward_s[s + 1];
+    slack = std::min(own, slack + own - round_trip);
+    if (slack < 0) return false;
+  }
+  return true;
+}
+
+// A stage works without a pause through all its chunks from its first input on.
+double end_without_pause(const PipelineTimes& t, int64_t micro_batches, size_t stage, double first_input_s) {
+  double busy = 0;
+  for (size_t i = stage; i < t.forward_s.size(); i += static_cast<size_t>(t.pipeline))
+    busy += forward_s(t, i) + backward_s(t, i);
+  return first_input_s + static_cast<double>(micro_batches - 1) * busy + busy - backward_s(t, stage) +
+         t.backward_s[stage];
+}
+
+// A stage of 1F1B works without a pause from its first gradient on.
+double end_from_gradient(const PipelineTimes& t, int64_t micro_batches, size_t stage, double gradient_s) {
+  const int64_t forwards = micro_batches - forwards_before(t, micro_batches, stage);
+  return gradient_s + static_cast<double>(forwards) * forward_s(t, stage) +
+         static_cast<double>(micro_batches - 1) * backward_s(t, stage) + t.backward_s[stage];
 }
 
 }  // namespace
 
-std::vector<double> earliest_ends(const PipelineTimes& t, int64_t micro_batches) {
-  const auto stages = static_cast<size_t>(t.pipeline);
-  std::vector<double> ends(stages, 0.0);
-  double first_input = 0;
-  for (size_t s = 0; s < stages; ++s) {
-    double busy = 0;
-    for (size_t part = s; part < t.forward_s.size(); part += stages)
-      busy += t.forward_s[part] + t.backward_s[part];
-    ends[s] = first_input + static_cast<double>(micro_batches) * busy;
-    first_input += t.forward_s[s] + t.send_forward_s[s];
+EarliestEnds earliest_ends(const PipelineTimes& t, int64_t micro_batches) {
+  if (t.schedule == PipelineSchedule::gpipe) return gpipe_ends(t, micro_batches);
+  const std::vector<double> inputs = first_inputs(t);
+  EarliestEnds earliest;
+  std::vector<double>& ends = earliest.seconds;
+  for (size_t s = 0; s < inputs.size(); ++s)
+    ends.push_back(end_without_pause(t, micro_batches, s, inputs[s]));
+  if (t.schedule == PipelineSchedule::one_f_one_b) {
+    const std::vector<double> gradients = first_gradients(t, inputs.back());
+    for (size_t s = 0; s < ends.size(); ++s)
+      ends[s] = std::max(ends[s], end_from_gradient(t, micro_batches, s, gradients[s]));
+    earliest.exact = micro_batches == 1 || (last_stage_sets_pace(t) &&
+                                            gradients_find_stages_ready(t, micro_batches, inputs, gradients));
   }
-  for (size_t s = stages - 1; s > 0; --s)
+  // The last backward pass travels down to the first stage.
+  for (size_t s = ends.size() - 1; s > 0; --s)
     ends[s - 1] = std::max(ends[s - 1], ends[s] + t.send_backward_s[s] + t.backward_s[s - 1]);
+  return earliest;
+}
+
+std::vector<double> replay(const PipelineTimes& t, int64_t micro_batches,
+                           const std::function<void(const ReplayedStep&)>& observe) {
+  const ReplayOrder order = whole_order({t.schedule, t.pipeline, t.virtual_stages, micro_batches});
+  const int64_t parts = t.pipeline * t.virtual_stages;
+  std::vector<double> sent(order.cells.size()), free_at(static_cast<size_t>(t.pipeline), 0.0), ends = free_at;
+  for (size_t i = 0; i < order.cells.size(); ++i) {
+    const ReplayCell& cell = order.cells[i];
+    const bool forward = cell.pass < parts;
+    const int64_t part = forward ? cell.pass : cell.pass - parts;
+    const auto stage = static_cast<size_t>(cell.stage), at = static_cast<size_t>(part);
+    ReplayedStep done{
+        .stage = cell.stage,
+        .step = {forward ? Pass::forward : Pass::backward, cell.micro_batch, part / t.pipeline}};
+    const double input_s = cell.after > 0 ? sent[i - static_cast<size_t>(cell.after)] : 0;
+    done.start_s = std::max(input_s, free_at[stage]);
+    done.end_s = done.start_s + (forward ? t.forward_s : t.backward_s)[at];
+    done.sent_s = done.end_s + (forward ? t.send_forward_s : t.send_backward_s)[at];
+    sent[i] = done.sent_s;
+    free_at[stage] = t.blocking_sends ? done.sent_s : done.end_s;
+    ends[stage] = done.end_s;
+    if (observe) observe(done);
+  }
   return ends;
 }
 
-const std::vector<ReplayCell>& PipelineReplay::order_of(const ScheduleShape& shape) {
+// A blocking send is as much the stage's own time as the pass is.
+std::vector<PipelineReplay::PassSeconds> PipelineReplay::pass_seconds(const PipelineTimes& t) {
+  std::vector<PassSeconds> seconds;
+  seconds.reserve(2 * t.forward_s.size());
+  const auto add = [&](const std::vector<double>& busy, const std::vector<double>& send) {
+    for (size_t i = 0; i < busy.size(); ++i)
+      seconds.push_back(t.blocking_sends ? PassSeconds{busy[i] + send[i], 0} : PassSeconds{busy[i], send[i]});
+  };
+  add(t.forward_s, t.send_forward_s);
+  add(t.backward_s, t.send_backward_s);
+  return seconds;
+}
+
+const ReplayOrder& PipelineReplay::order_of(const PipelineTimes& t, int64_t micro_batches) {
+  const ScheduleShape shape = repeating_shape({t.schedule, t.pipeline, t.virtual_stages, micro_batches});
   const auto known = orders_.find(shape);
-  if (known != orders_.end()) return known->second;
-  if (kept_cells_ > kMostKeptCells) {
-    orders_.clear();
-    kept_cells_ = 0;
-  }
-  const auto& order = orders_.emplace(shape, replay_order(shape)).first->second;
-  kept_cells_ += order.size();
-  return order;
+  return known != orders_.end() ? known->second
+                                : orders_.emplace(shape, repeating_order(shape)).first->second;
 }
 
-std::vector<double> PipelineReplay::replay(const PipelineTimes& t, int64_t micro_batches,
-                                           const std::function<void(const ReplayedStep&)>& observe) {
-  const auto& order = order_of({t.schedule, t.pipeline, t.virtual_stages, micro_batches});
-  const PassSeconds seconds(t);
-  done_.resize(order.size());
-  sent_.resize(order.size() + 1);
-  sent_[0] = 0;
-  std::vector<double> free_at(static_cast<size_t>(t.pipeline), 0.0), ends = free_at;
-  for (size_t i = 0; i < order.size(); ++i) {
-    const ReplayCell& cell = order[i];
-    const auto stage = static_cast<size_t>(cell.stage), pass = static_cast<size_t>(cell.pass);
-    const double start = std::max(sent_[static_cast<size_t>(cell.after)], free_at[stage]);
-    const double end = start + seconds.busy[pass], sent = end + seconds.send[pass];
-    done_[pass * static_cast<size_t>(micro_batches) + static_cast<size_t>(cell.micro_batch)] = end;
-    sent_[i + 1] = sent;
-    free_at[stage] = t.blocking_sends ? sent : end;
-    ends[stage] = end;
-    if (!observe) continue;
-    ReplayedStep step = replayed_step(cell, t);
-    step.start_s = start, step.end_s = end, step.sent_s = sent;
-    observe(step);
+void PipelineReplay::run(const ReplayOrder& order, size_t from, size_t to) {
+  size_t at = sent_.size();
+  sent_.resize(at + to - from);  // with zeros: a cell that takes no input finds one in its own place
+  double *const sent = sent_.data(), *const free_at = free_at_.data();
+  const PassSeconds* const seconds = seconds_.data();
+  for (size_t i = from; i < to; ++i, ++at) {
+    const ReplayCell& cell = order.cells[i];
+    const PassSeconds& pass = seconds[cell.pass];
+    const double end = std::max(sent[at - static_cast<size_t>(cell.after)], free_at[cell.stage]) + pass.busy;
+    sent[at] = end + pass.send;
+    free_at[cell.stage] = end;
   }
-  return ends;
 }
 
-// Seconds by which every pass between warm-up and drain of the last replay is later than the same pass
-// `period` micro-batches before, if they are the same for all.
-std::optional<double> PipelineReplay::steady_growth(const PipelineTimes& t, int64_t micro_batches,
-                                                    int64_t period) const {
-  const int64_t until = micro_batches - kDrainGroups * t.pipeline, from = until - kSteadyGroups * t.pipeline;
-  std::optional<double> growth;
-  for (int64_t pass = 0; pass < 2 * t.pipeline * t.virtual_stages; ++pass) {
-    for (int64_t mb = from; mb < until; ++mb) {
-      const double* end = done_.data() + pass * micro_batches + mb;
-      const double step = *end - *(end - period);
-      if (!growth) growth = step;
-      if (std::abs(step - *growth) > kSameGrowth * *growth) return std::nullopt;
-    }
-  }
-  return growth;
-}
-
-std::optional<PipelineReplay::Steady> PipelineReplay::steady_state(const PipelineTimes& t,
-                                                                   int64_t micro_batches) const {
-  const int64_t unit = t.schedule == PipelineSchedule::interleaved ? t.pipeline : 1;
-  const int64_t longest = micro_batches - (kFillGroups + kSteadyGroups + kDrainGroups) * t.pipeline;
-  for (int64_t period = unit; period <= longest; period += unit)
-    if (const auto seconds = steady_growth(t, micro_batches, period)) return Steady{period, *seconds};
+// Behind `groups` groups of a replay, one of them before the first that is repeated.
+std::optional<PipelineReplay::Cycle> PipelineReplay::cycle(const ReplayOrder& order, int64_t groups) const {
+  const size_t length = order.drain - order.group;
+  const double* const last = sent_.data() + sent_.size() - length;
+  const auto growth = [&](int64_t by) -> std::optional<double> {
+    const double* const earlier = last - static_cast<size_t>(by) * length;
+    const double first = last[order.carried[0]] - earlier[order.carried[0]];
+    for (size_t cell : order.carried)
+      if (std::abs(last[cell] - earlier[cell] - first) > kSameGrowth * first) return std::nullopt;
+    return first;
+  };
+  // Most cycles are one group long. Longer ones are looked for when the replay has doubled.
+  const int64_t longest = std::has_single_bit(static_cast<uint64_t>(groups)) ? groups - 1 : 1;
+  for (int64_t by = 1; by <= longest; ++by)
+    if (const auto seconds = growth(by)) return Cycle{by, *seconds};
   return std::nullopt;
 }
 
+void PipelineReplay::replay_to_end(const PipelineTimes& t, int64_t micro_batches) {
+  const ReplayOrder& order = order_of(t, micro_batches);
+  seconds_ = pass_seconds(t);
+  sent_.clear();
+  free_at_.assign(static_cast<size_t>(t.pipeline), 0.0);
+  run(order, 0, order.group);
+  double extrapolated_s = 0;
+  if (order.period > 0) {
+    const auto first = static_cast<int64_t>(order.cells.size()) / (2 * t.pipeline * t.virtual_stages);
+    int64_t left = 1 + (micro_batches - first) / order.period;
+    std::optional<Cycle> cycle;
+    for (int64_t groups = 2; left > 0; ++groups) {
+      run(order, order.group, order.drain);
+      --left;
+      if (cycle || !(cycle = this->cycle(order, groups))) continue;
+      extrapolated_s = static_cast<double>(left / cycle->groups) * cycle->seconds;
+      left %= cycle->groups;
+    }
+  }
+  run(order, order.drain, order.cells.size());
+  ends_ = free_at_;
+  for (size_t s = 0; s < ends_.size(); ++s)
+    ends_[s] += extrapolated_s - (t.blocking_sends ? t.send_backward_s[s] : 0);
+}
+
 const std::vector<double>& PipelineReplay::stage_ends(const PipelineTimes& t, int64_t micro_batches) {
+  EarliestEnds earliest = earliest_ends(t, micro_batches);
+  if (earliest.exact) {
+    last_micro_batches_ = 0;
+    return ends_ = std::move(earliest.seconds);
+  }
   // Neighbours in the order of layouts differ in settings that leave the passes alone (ZeRO 0 and 1,
   // offload).
   if (micro_batches == last_micro_batches_ && t == last_times_) return ends_;
-  find_ends(t, micro_batches);
+  replay_to_end(t, micro_batches);
   last_times_ = t;
   last_micro_batches_ = micro_batches;
   return ends_;
-}
-
-void PipelineReplay::find_ends(const PipelineTimes& t, int64_t micro_batches) {
-  if (t.schedule == PipelineSchedule::gpipe) return gpipe_ends(t, micro_batches);
-  for (int64_t groups = kShortestReplay;; groups *= 2) {
-    const int64_t replayed = groups * t.pipeline + micro_batches % t.pipeline;
-    if (replayed >= micro_batches) {
-      ends_ = replay(t, micro_batches);
-      return;
-    }
-    ends_ = replay(t, replayed);
-    const std::optional<Steady> steady = steady_state(t, replayed);
-    if (!steady) continue;
-    const int64_t left = micro_batches - replayed, rest = left % steady->micro_batches;
-    if (rest > 0) ends_ = replay(t, replayed + rest);
-    for (double& end : ends_) end += static_cast<double>(left / steady->micro_batches) * steady->seconds;
-    return;
-  }
-}
-
-// Both halves of the schedule are lines of stages with unlimited buffers: each end is a constant plus the
-// slowest stage's time per micro-batch.
-void PipelineReplay::gpipe_ends(const PipelineTimes& t, int64_t micro_batches) {
-  if (micro_batches <= 2) {
-    ends_ = replay(t, micro_batches);
-    return;
-  }
-  const std::vector<double> one = replay(t, 1);
-  ends_ = replay(t, 2);
-  const auto more = static_cast<double>(micro_batches - 2);
-  for (size_t s = 0; s < ends_.size(); ++s) ends_[s] += more * (ends_[s] - one[s]);
 }
 
 }  // namespace paraplan

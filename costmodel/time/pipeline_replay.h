@@ -18,15 +18,23 @@ struct PipelineTimes {
   int64_t pipeline = 1;
   int64_t virtual_stages = 1;
   std::vector<double> forward_s = {}, backward_s = {};
-  std::vector<double> send_forward_s = {};   // from i to i+1; last entry unused
-  std::vector<double> send_backward_s = {};  // from i to i-1; first entry unused
+  std::vector<double> send_forward_s = {};   // from i to i+1; last entry 0
+  std::vector<double> send_backward_s = {};  // from i to i-1; first entry 0
   bool blocking_sends = false;               // the sender computes nothing meanwhile
   bool operator==(const PipelineTimes&) const = default;
 };
 
-// Ends of the stages that no schedule can beat: a stage works without a pause from its first input on, and
-// its last backward pass still has to travel down to the first stage.
-std::vector<double> earliest_ends(const PipelineTimes& times, int64_t micro_batches);
+// Ends of the stages' last passes, by formula.
+struct EarliestEnds {
+  std::vector<double> seconds;  // no replay ends earlier
+  bool exact = false;           // nor later
+};
+
+// Longest of a few chains of passes that wait for each other. They are all there is under GPipe, of one
+// micro-batch, and under 1F1B where the last stage, once it has begun, waits for nothing: where every other
+// stage and the round trip of its messages to the next one take no longer than it, or what they take longer
+// is made up for by stages in between.
+EarliestEnds earliest_ends(const PipelineTimes& times, int64_t micro_batches);
 
 struct ReplayedStep {
   int64_t stage = 0;
@@ -35,37 +43,40 @@ struct ReplayedStep {
   double sent_s = 0;  // arrival at the neighbour; end_s where nothing is sent
 };
 
-// Replays the schedule event by event, and extrapolates long steps from short ones.
+// End of each stage's last pass, pass by pass. `observe` sees every one, each after those it waits for.
+std::vector<double> replay(const PipelineTimes& times, int64_t micro_batches,
+                           const std::function<void(const ReplayedStep&)>& observe = {});
+
+// The same ends for many steps: by formula where that is exact, else by a replay that stops when it repeats
+// itself. The recurrence is linear over max and plus: once all that later passes wait for is later by one and
+// the same time than some groups of micro-batches before, it stays so, and the rest is extrapolated.
 class PipelineReplay {
  public:
-  // End of each stage's last pass for `micro_batches`, replaying every one. `observe` sees every pass.
-  std::vector<double> replay(const PipelineTimes& times, int64_t micro_batches,
-                             const std::function<void(const ReplayedStep&)>& observe = {});
-
-  // The same, in time that hardly grows with the number of micro-batches: a max-plus linear system ends up in
-  // a cycle, in which every pass is later than the same pass some micro-batches before by one and the same
-  // time. Replays get longer until they show it; the rest is extrapolated, exactly.
   const std::vector<double>& stage_ends(const PipelineTimes& times, int64_t micro_batches);
 
  private:
-  const std::vector<ReplayCell>& order_of(const ScheduleShape& shape);
-  void find_ends(const PipelineTimes& times, int64_t micro_batches);
-  void gpipe_ends(const PipelineTimes& times, int64_t micro_batches);
-  // A cycle of the schedule: its length, and how much later it ends each time.
-  struct Steady {
-    int64_t micro_batches = 0;
+  // What one pass takes.
+  struct PassSeconds {
+    double busy = 0;
+    double send = 0;
+  };
+  // A cycle of the schedule: its length in groups, and how much later it ends each time.
+  struct Cycle {
+    int64_t groups = 0;
     double seconds = 0;
   };
-  std::optional<Steady> steady_state(const PipelineTimes& times, int64_t micro_batches) const;
-  std::optional<double> steady_growth(const PipelineTimes& times, int64_t micro_batches,
-                                      int64_t period) const;
+  static std::vector<PassSeconds> pass_seconds(const PipelineTimes& times);
+  const ReplayOrder& order_of(const PipelineTimes& times, int64_t micro_batches);
+  void replay_to_end(const PipelineTimes& times, int64_t micro_batches);
+  std::optional<Cycle> cycle(const ReplayOrder& order, int64_t groups) const;
+  void run(const ReplayOrder& order, size_t from, size_t to);
 
-  std::map<ScheduleShape, std::vector<ReplayCell>> orders_;
-  size_t kept_cells_ = 0;            // in orders_
-  std::vector<double> done_, sent_;  // scratch: by pass and micro-batch, by 1 + cell
-  std::vector<double> ends_;
-  PipelineTimes last_times_;        // that ends_ belong to
-  int64_t last_micro_batches_ = 0;  // 0: ends_ are of nothing yet
+  std::map<ScheduleShape, ReplayOrder> orders_;
+  std::vector<PassSeconds> seconds_;    // by ReplayCell::pass
+  std::vector<double> sent_;            // by cell
+  std::vector<double> free_at_, ends_;  // by stage
+  PipelineTimes last_times_;            // that ends_ belong to
+  int64_t last_micro_batches_ = 0;      // 0: ends_ are of no replay
 };
 
 }  // namespace paraplan

@@ -1,5 +1,6 @@
 #include "costmodel/time/replay_order.h"
 
+#include <algorithm>
 #include <cassert>
 #include <limits>
 
@@ -10,7 +11,7 @@ namespace {
 
 constexpr int32_t kNotYet = -1;
 
-// Walks the work lists of all stages, each as far as its inputs allow.
+// Walks the work lists of all stages in turns, so that neighbours in the order seldom wait for each other.
 class ListWalk {
  public:
   explicit ListWalk(const ScheduleShape& shape)
@@ -24,39 +25,43 @@ class ListWalk {
           stage_schedule(shape.schedule, shape.pipeline, s, shape.micro_batches, shape.virtual_stages));
   }
 
-  std::vector<ReplayCell> run() {
-    for (bool moved = true; moved;) {
-      moved = false;
-      for (int64_t s = 0; s < shape_.pipeline; ++s) moved |= advance(s);
-      for (int64_t s = shape_.pipeline - 1; s >= 0; --s) moved |= advance(s);
+  // Until every stage has done `passes(its list)` of its list; returns the number of cells so far. What the
+  // stages have to do must wait for nothing beyond.
+  template <class Passes>
+  size_t run(const Passes& passes) {
+    size_t wanted = 0;
+    std::vector<size_t> until;
+    for (const auto& list : lists_) wanted += until.emplace_back(passes(list));
+    while (cells_.size() < wanted) {
+      [[maybe_unused]] const size_t before = cells_.size();
+      for (size_t s = 0; s < lists_.size(); ++s)
+        if (next_[s] < until[s]) try_next(s);
+      assert(cells_.size() > before);
     }
-    assert(cells_.size() == places_.size());
-    return std::move(cells_);
+    return wanted;
   }
+
+  std::vector<ReplayCell> take() { return std::move(cells_); }
 
  private:
-  // Says whether the stage moved.
-  bool advance(int64_t stage) {
-    const auto& list = lists_[static_cast<size_t>(stage)];
-    size_t& next = next_[static_cast<size_t>(stage)];
-    const size_t first = next;
-    for (; next < list.size(); ++next) {
-      const PipelineStep& step = list[next];
-      const int64_t part = step.chunk * shape_.pipeline + stage;
-      const int64_t pass = step.pass == Pass::forward ? part : shape_.parts() + part;
-      const int32_t after = input_of(step, part);
-      if (after == kNotYet) break;
-      cells_.push_back({after, static_cast<int32_t>(pass), static_cast<int32_t>(stage),
-                        static_cast<int32_t>(step.micro_batch)});
-      place(pass, step.micro_batch) = static_cast<int32_t>(cells_.size());
-    }
-    return next > first;
+  void try_next(size_t stage) {
+    const PipelineStep& step = lists_[stage][next_[stage]];
+    const auto first = static_cast<int64_t>(stage);
+    const int64_t part = step.chunk * shape_.pipeline + first;
+    const int64_t pass = step.pass == Pass::forward ? part : shape_.parts() + part;
+    const auto here = static_cast<int32_t>(cells_.size());
+    const int32_t input = input_of(step, part, here);
+    if (input == kNotYet) return;
+    cells_.push_back({here - input, static_cast<int32_t>(pass), static_cast<int32_t>(stage),
+                      static_cast<int32_t>(step.micro_batch)});
+    place(pass, step.micro_batch) = here;
+    ++next_[stage];
   }
 
-  // 1 + the index of the cell that a pass waits for; 0: none; kNotYet: that one is still to come.
-  int32_t input_of(const PipelineStep& step, int64_t part) {
+  // Place of the cell whose output a pass takes; `here`: it takes none.
+  int32_t input_of(const PipelineStep& step, int64_t part, int32_t here) {
     const int64_t last = shape_.parts() - 1;
-    if (step.pass == Pass::forward) return part == 0 ? 0 : place(part - 1, step.micro_batch);
+    if (step.pass == Pass::forward) return part == 0 ? here : place(part - 1, step.micro_batch);
     return place(part == last ? last : shape_.parts() + part + 1, step.micro_batch);
   }
 
@@ -66,15 +71,85 @@ class ListWalk {
 
   ScheduleShape shape_;
   std::vector<std::vector<PipelineStep>> lists_;  // by stage
-  std::vector<int32_t> places_;                   // 1 + index of the cell, by pass and micro-batch
+  std::vector<int32_t> places_;                   // by pass and micro-batch
   std::vector<size_t> next_;                      // by stage
   std::vector<ReplayCell> cells_;
 };
 
+size_t warm_up(const std::vector<PipelineStep>& list) {
+  const auto forward = [](const PipelineStep& step) { return step.pass == Pass::forward; };
+  return static_cast<size_t>(std::ranges::find_if_not(list, forward) - list.begin()) - 1;
+}
+
+size_t whole(const std::vector<PipelineStep>& list) {
+  return list.size();
+}
+
+int64_t period_of(const ScheduleShape& shape) {
+  return shape.schedule == PipelineSchedule::interleaved ? shape.pipeline : 1;
+}
+
+// The least that hold the longest warm-up and two groups.
+int64_t least_repeating(const ScheduleShape& shape) {
+  const int64_t period = period_of(shape), many = std::numeric_limits<int64_t>::max() / shape.virtual_stages;
+  const int64_t warm = peak_in_flight(shape.schedule, shape.pipeline, 0, many, shape.virtual_stages) - 1;
+  const int64_t passes = period * shape.virtual_stages;
+  return ((warm + passes - 1) / passes + 2) * period;
+}
+
+std::vector<size_t> carried_cells(const ReplayOrder& order) {
+  const size_t length = order.drain - order.group;
+  std::vector<bool> carried(length, false);
+  for (size_t i = order.group; i < order.cells.size(); ++i) {
+    // Cells of the group look back to the group before, those behind it to the group.
+    const size_t first = i < order.drain ? order.group - length : order.group;
+    const auto after = static_cast<size_t>(order.cells[i].after);
+    if (after == 0 || i - after >= first + length) continue;
+    assert(i - after >= first);
+    carried[i - after - first] = true;
+  }
+  std::vector<bool> seen;
+  for (size_t i = length; i-- > 0;) {
+    const auto stage = static_cast<size_t>(order.cells[order.group + i].stage);
+    if (stage >= seen.size()) seen.resize(stage + 1, false);
+    if (!seen[stage]) carried[i] = true;
+    seen[stage] = true;
+  }
+  std::vector<size_t> places;
+  for (size_t i = 0; i < length; ++i)
+    if (carried[i]) places.push_back(i);
+  return places;
+}
+
 }  // namespace
 
-std::vector<ReplayCell> replay_order(const ScheduleShape& shape) {
-  return ListWalk(shape).run();
+ReplayOrder whole_order(const ScheduleShape& shape) {
+  ListWalk walk(shape);
+  const size_t all = walk.run(whole);
+  return {.cells = walk.take(), .group = all, .drain = all, .carried = {}};
+}
+
+ScheduleShape repeating_shape(const ScheduleShape& shape) {
+  ScheduleShape repeating = shape;
+  repeating.micro_batches = std::min(shape.micro_batches, least_repeating(shape));
+  return repeating;
+}
+
+ReplayOrder repeating_order(const ScheduleShape& shape) {
+  if (shape.micro_batches < least_repeating(shape)) return whole_order(shape);
+  const int64_t period = period_of(shape);
+  const auto passes = static_cast<size_t>(2 * period * shape.virtual_stages);
+  const auto groups = [passes](size_t count) {
+    return [=](const auto& list) { return warm_up(list) + count * passes; };
+  };
+  ListWalk walk(shape);
+  // Each on its own: cells of a group lie in the same order each time.
+  walk.run(groups(0));
+  const size_t group = walk.run(groups(1)), drain = walk.run(groups(2));
+  walk.run(whole);
+  ReplayOrder order{.cells = walk.take(), .group = group, .drain = drain, .period = period, .carried = {}};
+  order.carried = carried_cells(order);
+  return order;
 }
 
 }  // namespace paraplan

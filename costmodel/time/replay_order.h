@@ -21,14 +21,32 @@ struct ScheduleShape {
 
 // One pass of one micro-batch on one virtual stage.
 struct ReplayCell {
-  int32_t after = 0;  // 1 + the index of the cell whose output this one takes; 0: of none
+  int32_t after = 0;  // the cell whose output this one takes is so many places before; 0: it takes none
   int32_t pass = 0;   // virtual stage of a forward pass; parts() more for a backward pass
   int32_t stage = 0;
   int32_t micro_batch = 0;
 };
 
-// All passes of a step, each behind its input and behind the pass before it on its stage. Timing them for
+// The passes of a step, each behind its input and behind the pass before it on its stage. Timing them for
 // given durations takes one walk through the list.
-std::vector<ReplayCell> replay_order(const ScheduleShape& shape);
+struct ReplayOrder {
+  std::vector<ReplayCell> cells;
+  // Where the order repeats: [group, drain) has, of every stage, the passes of `period` micro-batches. Steps
+  // of more micro-batches do it more often; just before it the same cells have been done once.
+  size_t group = 0, drain = 0;
+  int64_t period = 0;  // 0: this order is of one step only
+  // Places in a group of what later cells wait for: their inputs and the last pass of each stage.
+  std::vector<size_t> carried;
+};
+
+// All passes of a step.
+ReplayOrder whole_order(const ScheduleShape& shape);
+
+// The shape whose repeating order serves `shape`: of fewer micro-batches, or the same if those are too few to
+// repeat anything. 1F1B repeats every micro-batch, the interleaved schedule `pipeline` of them.
+ScheduleShape repeating_shape(const ScheduleShape& shape);
+
+// The order for a shape that is its own repeating_shape.
+ReplayOrder repeating_order(const ScheduleShape& shape);
 
 }  // namespace paraplan
