@@ -1,6 +1,7 @@
 #include "costmodel/time/step_plan.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <numeric>
 
 namespace paraplan {
@@ -47,24 +48,42 @@ const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacem
   return costs_.emplace(key, std::move(cost)).first->second;
 }
 
-// Time of the message of one micro-batch between neighbouring stages, over the slowest pair of ranks. Split
+// Times of the message of one micro-batch between neighbouring stages, over the slowest pair of ranks. Split
 // over the tensor group, each rank sends its part and the receivers gather (Narayanan et al. 2021,
 // section 4.1).
-double StepPlanner::message_s(const StepPlan& plan, const Layout& layout, int64_t from_stage,
-                              int64_t to_stage) const {
+void StepPlanner::add_messages(const StepPlan& plan, const Layout& layout, PipelineTimes& t) const {
   const Links& links = pricer_.links();
   const int64_t stride = axis_stride(layout, Axis::pipeline), local = scenario_.cluster.devices_per_node;
+  const int64_t senders = std::min(stride, local);
   double bytes = plan.model->stream_bytes, gather = 0;
   if (scenario_.software.communication.scatter_gather_sends && layout.tensor > 1 &&
       !layout.sequence_parallel) {
     gather = links.collective_s(OpKind::all_gather, bytes, plan.groups.tensor);
     bytes /= static_cast<double>(layout.tensor);
   }
-  double slowest = 0;
-  for (int64_t rank = 0; rank < std::min(stride, local); ++rank)
-    slowest = std::max(slowest, links.send_s(bytes, from_stage * stride + rank, to_stage * stride + rank,
-                                             std::min(stride, local)));
-  return slowest + gather;
+  // Most layouts have one or two kinds of pairs of stages: inside a node, and across nodes.
+  struct Pair {
+    int64_t place = 0, distance = 0;  // of the sender in its node; to the receiver
+    double seconds = 0;
+  };
+  std::vector<Pair> known;
+  const auto message_s = [&](int64_t from_stage, int64_t to_stage) {
+    const int64_t from = from_stage * stride, to = to_stage * stride;
+    const bool across = std::abs(to - from) >= local;  // whatever the place
+    const int64_t place = across ? 0 : from % local, distance = across ? local : to - from;
+    for (const Pair& pair : known)
+      if (pair.place == place && pair.distance == distance) return pair.seconds;
+    double slowest = 0;
+    for (int64_t rank = 0; rank < senders; ++rank)
+      slowest = std::max(slowest, links.send_s(bytes, from + rank, to + rank, senders));
+    return known.emplace_back(Pair{place, distance, slowest + gather}).seconds;
+  };
+  for (size_t i = 0; i < plan.split.virtual_stages(); ++i) {
+    const int64_t stage = static_cast<int64_t>(i) % t.pipeline, last = t.pipeline - 1;
+    const bool sends_forward = i + 1 < plan.split.virtual_stages(), sends_backward = i > 0;
+    t.send_forward_s.push_back(sends_forward ? message_s(stage, stage == last ? 0 : stage + 1) : 0);
+    t.send_backward_s.push_back(sends_backward ? message_s(stage, stage == 0 ? last : stage - 1) : 0);
+  }
 }
 
 PipelineTimes StepPlanner::times(const StepPlan& plan, const Layout& layout) const {
@@ -92,14 +111,7 @@ PipelineTimes StepPlanner::times(const StepPlan& plan, const Layout& layout) con
     spread_evenly(t.forward_s);
     spread_evenly(t.backward_s);
   }
-  const auto parts = static_cast<int64_t>(plan.split.virtual_stages());
-  for (int64_t i = 0; i < parts; ++i) {
-    const int64_t stage = i % layout.pipeline;
-    t.send_forward_s.push_back(i + 1 < parts ? message_s(plan, layout, stage, (stage + 1) % layout.pipeline)
-                                             : 0);
-    t.send_backward_s.push_back(
-        i > 0 ? message_s(plan, layout, stage, (stage + layout.pipeline - 1) % layout.pipeline) : 0);
-  }
+  add_messages(plan, layout, t);
   return t;
 }
 

@@ -44,7 +44,7 @@ class StepPlanner {
                              std::optional<Offload>>;
   const ModelCost& model_cost(const Layout& layout, const GroupPlacements& groups);
   PipelineTimes times(const StepPlan& plan, const Layout& layout) const;
-  double message_s(const StepPlan& plan, const Layout& layout, int64_t from_stage, int64_t to_stage) const;
+  void add_messages(const StepPlan& plan, const Layout& layout, PipelineTimes& times) const;
 
   const Scenario& scenario_;
   BlockPricer pricer_;
