@@ -2,6 +2,7 @@
 #include <benchmark/benchmark.h>
 
 #include "costmodel/io/scenario_file.h"
+#include "costmodel/time/step_plan.h"
 #include "planner/search/search.h"
 #include "planner/search/search_space.h"
 
@@ -24,6 +25,45 @@ void price_layouts_on_one_thread(benchmark::State& state) {
   state.counters["layouts"] = static_cast<double>(layouts.size());
 }
 BENCHMARK(price_layouts_on_one_thread)->Unit(benchmark::kMillisecond);
+
+// What the pipelines of all layouts take, pass by pass or as predict() finds their ends: how much that gains.
+struct Pipelines {
+  std::vector<PipelineTimes> times;
+  std::vector<int64_t> micro_batches;
+};
+
+Pipelines pipelines() {
+  const Scenario scenario = gpt3();
+  StepPlanner planner(scenario);
+  Pipelines all;
+  for (const Layout& layout : enumerate_layouts(scenario)) {
+    if (check_layout(scenario, layout)) continue;
+    const StepPlan plan = planner.plan(layout);
+    all.times.push_back(plan.times);
+    all.micro_batches.push_back(plan.micro_batches);
+  }
+  return all;
+}
+
+void replay_pipelines_pass_by_pass(benchmark::State& state) {
+  const Pipelines all = pipelines();
+  for (auto _ : state)
+    for (size_t i = 0; i < all.times.size(); ++i)
+      benchmark::DoNotOptimize(replay(all.times[i], all.micro_batches[i]));
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(all.times.size()));
+}
+BENCHMARK(replay_pipelines_pass_by_pass)->Unit(benchmark::kMillisecond);
+
+void find_ends_of_pipelines(benchmark::State& state) {
+  const Pipelines all = pipelines();
+  for (auto _ : state) {
+    PipelineReplay fast;
+    for (size_t i = 0; i < all.times.size(); ++i)
+      benchmark::DoNotOptimize(fast.stage_ends(all.times[i], all.micro_batches[i]).data());
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(all.times.size()));
+}
+BENCHMARK(find_ends_of_pipelines)->Unit(benchmark::kMillisecond);
 
 // What the search does for every layout; only the promising ones are priced in full.
 void bound_layouts_on_one_thread(benchmark::State& state) {
