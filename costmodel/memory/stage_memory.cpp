@@ -40,10 +40,19 @@ LayoutMemory::LayoutMemory(const Scenario& scenario, const Layout& layout, const
     chunks_.push_back(chunk_memory(*plan.model, chunk, scenario.software));
     if (varies) most_chunks_.push_back(chunk_memory(*plan.model, chunk, scenario.software, true));
   }
+  for (int64_t s = 0; s < plan.split.pipeline; ++s) {
+    if (!needs_no_more(s)) held_.push_back(held(s));
+    held_of_.push_back(held_.size() - 1);
+  }
 }
 
-double LayoutMemory::parameters_of(int64_t stage) const {
-  return plan_.split.state(stage, plan_.model->states).parameters;
+LayoutMemory::Held LayoutMemory::held(int64_t stage) const {
+  const double parameters = plan_.split.state(stage, plan_.model->states).parameters;
+  Held held;
+  held.states = states(stage, parameters, held.host_bytes);
+  held.buffers = buffers(parameters);
+  held.update_bytes = update_bytes(parameters);
+  return held;
 }
 
 // Weights, gradients and optimizer states, sharded as the ZeRO stage says (Rajbhandari et al. 2020, figure
@@ -119,10 +128,8 @@ double LayoutMemory::update_bytes(double parameters) const {
 }
 
 MemoryUse LayoutMemory::beside_passes(int64_t stage) const {
-  const double parameters = parameters_of(stage);
-  double host_bytes = 0;
-  MemoryUse use = states(stage, parameters, host_bytes);
-  use += buffers(parameters);
+  MemoryUse use = held_by(stage).states;
+  use += held_by(stage).buffers;
   return use;
 }
 
@@ -179,20 +186,18 @@ bool LayoutMemory::needs_no_more(int64_t stage) const {
 }
 
 StageMemory LayoutMemory::stage(int64_t stage) const {
+  const Held& held = held_by(stage);
   StageMemory result;
-  const double parameters = parameters_of(stage);
-  const MemoryUse held = states(stage, parameters, result.host_bytes);
-  MemoryUse updating = held, passes = held;
-  updating[temporary] += update_bytes(parameters);
-  passes += buffers(parameters);
+  result.host_bytes = held.host_bytes;
+  MemoryUse updating = held.states, passes = beside_passes(stage);
+  updating[temporary] += held.update_bytes;
   passes += passes_peak(stage);
   const MemoryUse peak = larger(passes, updating);
   result.at_level = at_level(peak, scenario_.memory_level);
   result.device = at_level(peak, MemoryLevel::device);
   result.most_device_bytes = result.device.total();
   if (!most_chunks_.empty()) {
-    MemoryUse most = held;
-    most += buffers(parameters);
+    MemoryUse most = beside_passes(stage);
     most += passes_peak(most_chunks_, stage);
     result.most_device_bytes = at_level(larger(most, updating), MemoryLevel::device).total();
   }

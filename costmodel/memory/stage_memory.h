@@ -39,6 +39,13 @@ class LayoutMemory {
   }
 
  private:
+  // What a rank of a stage holds whatever its passes do.
+  struct Held {
+    double update_bytes = 0, host_bytes = 0;
+    MemoryUse states, buffers;
+  };
+  Held held(int64_t stage) const;
+  const Held& held_by(int64_t stage) const { return held_[held_of_[static_cast<size_t>(stage)]]; }
   MemoryUse passes_peak(const std::vector<ChunkMemory>& chunks, int64_t stage) const;
   // `parameters`: of a rank of the stage, before ZeRO.
   MemoryUse states(int64_t stage, double parameters, double& host_bytes) const;
@@ -47,13 +54,14 @@ class LayoutMemory {
   double score_buffer_bytes(int64_t stage) const;
   double placeholder_bytes(int64_t stage) const;
   MemoryUse at_level(MemoryUse use, MemoryLevel level) const;
-  double parameters_of(int64_t stage) const;
 
   const Scenario& scenario_;
   const Layout& layout_;
   const StepPlan& plan_;
   const std::vector<std::vector<PassMoment>>& moments_;  // by stage
   std::vector<ChunkMemory> chunks_, most_chunks_;        // by place in ModelSplit::chunks
+  std::vector<Held> held_;                               // neighbours of equal chunks share one
+  std::vector<size_t> held_of_;                          // by stage: place in held_
 };
 
 }  // namespace paraplan
