@@ -96,6 +96,7 @@ std::vector<ProfileFile> list(const ProfileSet& profiles) {
     }
   };
   add(profiles.hardware, "hardware", FileKind::hardware_profile);
+  add(profiles.hosts, "hosts", FileKind::host_profile);
   add(profiles.networks, "networks", FileKind::network_profile);
   add(profiles.software, "software", FileKind::software_profile);
   return all;
@@ -115,7 +116,8 @@ void check_out(const std::string& out, const std::vector<CalibrationPart>& parts
   std::error_code ignored;  // what cannot be looked at is no folder
   if (names_file(out) || !fs::is_directory(place, ignored))
     return outputs.add("--out", place.string(),
-                       {FileKind::software_profile, FileKind::hardware_profile, FileKind::network_profile});
+                       {FileKind::software_profile, FileKind::hardware_profile, FileKind::host_profile,
+                        FileKind::network_profile});
   ProfileSet all;
   for (const CalibrationPart& part : parts) all.add(part.scenario);
   for (const ProfileFile& profile : list(all))

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include "costmodel/base/input_error.h"
 #include "costmodel/io/measured_rows.h"
 #include "costmodel/io/scenario_file.h"
+#include "planner/calibrate/unseen_errors.h"
 #include "planner/report/report_validation.h"
 #include "planner/validate/validation.h"
 
@@ -27,8 +29,8 @@ struct ValidateOptions {
 
 // Empty when the scenario has no measured rows: `scenarios/*.toml` may be named as a whole. It is said, not
 // hidden. `inputs` takes what was read.
-std::optional<Validation> validate_scenario(const std::string& path, const std::string& measured,
-                                            Warnings& warnings, std::vector<std::string>& inputs) {
+std::optional<CalibrationPart> load_part(const std::string& path, const std::string& measured,
+                                         Warnings& warnings, std::vector<std::string>& inputs) {
   const Scenario scenario = load_scenario(path);
   warnings.print(scenario);
   inputs.insert(inputs.end(), scenario.files.begin(), scenario.files.end());
@@ -37,7 +39,7 @@ std::optional<Validation> validate_scenario(const std::string& path, const std::
     const std::vector<MeasuredRow> rows = load_measured(file, scenario);
     const std::vector<std::string> more = measured_files(file, rows);
     inputs.insert(inputs.end(), more.begin(), more.end());
-    return validate(scenario, rows);
+    return CalibrationPart{scenario, std::filesystem::path(file).filename().string(), rows};
   }
   fmt::print(stderr, "paraplan: {}: no measured rows; skipped\n", path);
   return std::nullopt;
@@ -45,15 +47,17 @@ std::optional<Validation> validate_scenario(const std::string& path, const std::
 
 int run_validate(const ValidateOptions& options) {
   Warnings warnings;
-  std::vector<Validation> parts;
+  std::vector<CalibrationPart> tables;
   std::vector<std::string> inputs;
   for (const std::string& path : once(options.scenarios, warnings))
-    if (auto part = validate_scenario(path, options.measured, warnings, inputs))
-      parts.push_back(std::move(*part));
+    if (auto part = load_part(path, options.measured, warnings, inputs)) tables.push_back(std::move(*part));
+  std::vector<Validation> parts;
+  for (const CalibrationPart& table : tables) parts.push_back(validate(table.scenario, table.rows));
   if (parts.empty()) {
     throw InputError(options.scenarios.front(), 0, "measured",
                      "the scenario names no measured rows; give --measured ROWS.tsv");
   }
+  add_unseen_errors(tables, parts);
   Outputs(inputs).deliver({}, options.json      ? validation_json(parts)
                               : options.summary ? validation_overview(parts)
                                                 : validation_report(parts));

@@ -26,7 +26,7 @@ constexpr IntegerRange kPositive{1, kMaxSize};
 // Names by which a scenario refers to other files.
 struct References {
   std::string model, hardware, software;
-  std::optional<std::string> network, measured;
+  std::optional<std::string> host, network, measured;
 };
 
 References read_references(TomlReader& reader) {
@@ -34,6 +34,7 @@ References read_references(TomlReader& reader) {
   names.model = reader.text("model");
   names.hardware = reader.text("hardware");
   names.software = reader.text("software");
+  names.host = reader.find_text("host");
   names.network = reader.find_text("network");
   names.measured = reader.find_text("measured");
   return names;
@@ -111,21 +112,30 @@ HardwareProfile hardware_of(const TomlReader& reader, const std::string& name, c
 void load_references(const TomlReader& reader, const References& names, const fs::path& to_measure,
                      Scenario& scenario) {
   const auto found = [&](const char* key, NamedFile kind, const std::string& name) {
-    const fs::path file = named(reader, key, kind, name, scenario);
-    scenario.files.push_back(file.string());
-    return file;
+    return named(reader, key, kind, name, scenario);
   };
-  scenario.model = load_model(found("model", NamedFile::model, names.model));
+  const auto add_files = [&scenario](const std::vector<std::string>& files) {
+    scenario.files.insert(scenario.files.end(), files.begin(), files.end());
+  };
+  const fs::path model = found("model", NamedFile::model, names.model);
+  scenario.model = load_model(model);
+  add_files({model.string()});
   scenario.hardware = hardware_of(reader, names.hardware, to_measure, scenario);
-  scenario.files.insert(scenario.files.end(), scenario.hardware.files.begin(), scenario.hardware.files.end());
+  add_files(scenario.hardware.files);
+  if (names.host) scenario.host = load_host(found("host", NamedFile::host, *names.host));
+  add_files(scenario.host.files);
   scenario.software = load_software(found("software", NamedFile::software, names.software));
+  add_files(scenario.software.files);
   if (names.network) {
     scenario.network = load_network(found("network", NamedFile::network, *names.network));
+    add_files(scenario.network.files);
   } else if (scenario.cluster.nodes > 1) {
     reader.fail("network", fmt::format("missing; needed for cluster.nodes = {}", scenario.cluster.nodes));
   }
-  if (names.measured)
+  if (names.measured) {
     scenario.measured_path = found("measured", NamedFile::measured, *names.measured).string();
+    add_files({scenario.measured_path});
+  }
 }
 
 // The clock that the scenario names, against those of the shipped profiles.

@@ -8,7 +8,8 @@
 
 namespace paraplan {
 
-// A training job in TOML: model, hardware, network (may be left out for one node) and software by name,
+// A training job in TOML: model, hardware, host (left out: the reference host of software profiles), network
+// (may be left out for one node) and software by name,
 // [cluster], [training] and [search]. What it names is looked for from its own folder upwards, then in the
 // folders `data`; search_path.h says where in each. The name is the file's. Throws InputError.
 Scenario load_scenario(const std::filesystem::path& file,

@@ -12,12 +12,13 @@ StateSizes state_sizes(const Scenario& scenario) {
           state.gradient_copy + state.update_temporary};
 }
 
-LaunchTimes launch_times(const HardwareProfile& hardware, const SoftwareProfile& software) {
+LaunchTimes launch_times(const Scenario& scenario) {
+  const HardwareProfile& hardware = scenario.hardware;
   const auto time = [&](const Constant& own) -> double {
     if (own == 0 && hardware.device.asynchronous_launch) return hardware.host.kernel_launch_s;
-    return own * hardware.host.launch_scale;
+    return own * scenario.host.time_scale;
   };
-  return {time(software.host.launch_s), time(software.host.backward_launch_s)};
+  return {time(scenario.software.host.launch_s), time(scenario.software.host.backward_launch_s)};
 }
 
 double context_bytes(const HardwareProfile& hardware, const SoftwareProfile& software) {
@@ -27,8 +28,8 @@ double context_bytes(const HardwareProfile& hardware, const SoftwareProfile& sof
 
 std::vector<std::string> all_warnings(const Scenario& scenario) {
   std::vector<std::string> all = scenario.warnings;
-  for (const auto* warnings :
-       {&scenario.hardware.warnings, &scenario.network.warnings, &scenario.software.warnings})
+  for (const auto* warnings : {&scenario.hardware.warnings, &scenario.host.warnings,
+                               &scenario.network.warnings, &scenario.software.warnings})
     all.insert(all.end(), warnings->begin(), warnings->end());
   return all;
 }

@@ -7,6 +7,7 @@
 #include "costmodel/model/layout.h"
 #include "costmodel/model/model_spec.h"
 #include "costmodel/profile/hardware_profile.h"
+#include "costmodel/profile/host_profile.h"
 #include "costmodel/profile/software_profile.h"
 
 namespace paraplan {
@@ -46,6 +47,7 @@ struct Scenario {
   std::string description;
   ModelSpec model;
   HardwareProfile hardware;
+  HostProfile host;
   Network network;
   SoftwareProfile software;
   Cluster cluster;
@@ -82,9 +84,9 @@ struct LaunchTimes {
   double forward_s = 0, backward_s = 0;
 };
 
-// The software's times, scaled to this host. One that is 0 means software that adds nothing to the bare
+// The software's times on the scenario's host. One that is 0 means software that adds nothing to the bare
 // launch: on a device with asynchronous launch it is the hardware's kernel_launch_s.
-LaunchTimes launch_times(const HardwareProfile& hardware, const SoftwareProfile& software);
+LaunchTimes launch_times(const Scenario& scenario);
 
 // Memory outside the allocator before any communicator: the software's figure, or the hardware's where that
 // is 0.

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace paraplan {
 
@@ -22,10 +23,15 @@ const char* to_string(Provenance);
 struct Constant {
   double value = 0;
   Provenance provenance = Provenance::assumed;
-  std::string source;
+  std::string source = {};
   double standard_error = 0;  // of a fitted value, same unit; 0 when unknown
+  // Of what was chosen by looking at measured training steps: the tables of rows that were looked at, and the
+  // value that it would have without them.
+  std::vector<std::string> tables = {};
+  double prior = 0;
 
   operator double() const { return value; }
+  bool from_rows() const { return provenance == Provenance::fitted || provenance == Provenance::tuned; }
   bool operator==(const Constant&) const = default;
 };
 

@@ -68,7 +68,6 @@ struct Host {
   Constant device_link_bytes_per_s;  // host <-> one device, one way (PCIe)
   Constant node_link_bytes_per_s;    // host <-> all devices of the node together
   Constant adam_parameters_per_s;    // CPU Adam of the whole node
-  Constant launch_scale;             // host time of this machine relative to the software profile's reference
   // Host time to queue one kernel from C++; 0: not known. Counts, unscaled, for software that has no figure
   // of its own: see launch_times() in scenario.h.
   Constant kernel_launch_s;
@@ -119,6 +118,7 @@ struct Network {
   Constant straggler;  // relative slowdown of a step per sqrt(log2(nodes)); slowest of many nodes
   std::optional<CalibrationRecord> calibration = {};
   std::vector<std::string> warnings = {};  // of its file: "FILE:LINE: KEY: what is odd"
+  std::vector<std::string> files = {};     // it was read from: its own and its bases
 };
 
 struct HardwareProfile {
@@ -130,7 +130,7 @@ struct HardwareProfile {
   std::optional<CalibrationRecord> calibration = {};
   std::optional<MeasuredOn> measured_on = {};
   std::vector<std::string> warnings = {};  // of its file
-  std::vector<std::string> files = {};     // it was read from: the profile and its tables of samples
+  std::vector<std::string> files = {};     // it was read from: its own, its bases, its tables of samples
 };
 
 }  // namespace paraplan

@@ -47,7 +47,8 @@ struct Fusion {
   bool in_place_gradients = false;     // every kernel adds its weight gradient to the buffer itself
 };
 
-// Host time to issue work. The device waits when this is longer than the kernels it issues.
+// Host time to issue work, on the reference host; HostProfile::time_scale says what it is on another. The
+// device waits when this is longer than the kernels it issues.
 struct HostCost {
   // 0 on a device with asynchronous launch: the hardware's kernel_launch_s. Read them through launch_times()
   // in scenario.h.
@@ -58,7 +59,6 @@ struct HostCost {
   Constant gather_s;             // per ZeRO-3 gather of one weight tensor (hooks, partition bookkeeping)
   Constant micro_batch_s;        // per micro-batch (data loading, loss, schedule)
   Constant step_s;               // per step (logging, loss scale, timers)
-  Constant masked_token_s;       // data loader, per token of a masked-language-model sample, beside the step
 };
 
 // Bytes of model state per parameter in training with 16-bit weights; read them through state_sizes() in
@@ -127,6 +127,7 @@ struct SoftwareProfile {
   StageBalance stage_balance = StageBalance::layers;
   std::optional<CalibrationRecord> calibration = {};
   std::vector<std::string> warnings = {};  // of its file
+  std::vector<std::string> files = {};     // it was read from: its own and its bases
 };
 
 // Whether a rank holds only its share of the optimizer states.

@@ -20,7 +20,7 @@ BlockPricer::BlockPricer(const Scenario& scenario)
       kernels_(scenario.hardware.device, scenario.precision, scenario.cluster.clock_hz,
                scenario.cluster.devices_per_node),
       links_(scenario.hardware.node, scenario.network, scenario.cluster.devices_per_node),
-      launch_(launch_times(scenario.hardware, scenario.software)) {}
+      launch_(launch_times(scenario)) {}
 
 PassCost BlockPricer::queue(double host_s, const Price& device, TimeCategory category) const {
   PassCost cost;
@@ -67,7 +67,7 @@ double BlockPricer::host_seconds(const Op& op) const {
   if (op.kind == OpKind::host_copy) return launch_.forward_s;
   if (is_collective(op.kind)) {
     const double each = op.group == CommGroup::data ? host.gather_s : host.collective_launch_s;
-    return op.launches * each * scenario_.hardware.host.launch_scale;
+    return op.launches * each * scenario_.host.time_scale;
   }
   return op.launches * (op.derivative == Derivative::none ? launch_.forward_s : launch_.backward_s);
 }
@@ -102,7 +102,7 @@ BlockCost BlockPricer::price(const Block& block, const ShardedState& state,
   if (cost.reads_weights_backward) backward = gather + backward;
   // What a recomputed region costs beside its ops: the host saves and restores random states, builds the
   // graph anew.
-  const double region_s = scenario_.software.host.recompute_s * scenario_.hardware.host.launch_scale;
+  const double region_s = scenario_.software.host.recompute_s * scenario_.host.time_scale;
   const PassCost begin = queue(region_s, {}, TimeCategory::recompute);
   cost.backward[static_cast<size_t>(Kept::all)] = backward;
   cost.backward[static_cast<size_t>(Kept::no_core)] =

@@ -26,19 +26,18 @@ OpTime entry(const OpKey& key, const Op& op, int64_t calls, const Price& price) 
 // Of what has constants of its own; other waits follow from all that the stages do.
 std::optional<PriceOrigin> wait_origin(const Scenario& scenario, Wait wait) {
   const HostCost& host = scenario.software.host;
+  const Constant& scale = scenario.host.time_scale;
   switch (wait) {
     case Wait::host_gap:
-      return origin_of({&host.launch_s, &host.backward_launch_s});
     case Wait::host_update:
-      return origin_of({&host.launch_s});
+      if (host.launch_s == 0) return origin_of({&scenario.hardware.host.kernel_launch_s});
+      return origin_of({&host.launch_s, &host.backward_launch_s, &scale});
     case Wait::host_micro_batch:
-      return origin_of({&host.micro_batch_s});
+      return origin_of({&host.micro_batch_s, &scale});
     case Wait::host_step:
-      return origin_of({&host.step_s});
+      return origin_of({&host.step_s, &scale});
     case Wait::straggler:
       return origin_of({&scenario.network.straggler});
-    case Wait::loading:
-      return origin_of({&host.masked_token_s});
     case Wait::receive:
     case Wait::bubble:
     case Wait::other_stages:

@@ -91,7 +91,7 @@ PipelineTimes StepPlanner::times(const StepPlan& plan, const Layout& layout) con
   PipelineTimes t{
       .schedule = layout.schedule, .pipeline = layout.pipeline, .virtual_stages = layout.virtual_stages};
   t.blocking_sends = software.communication.blocking_pipeline_sends;
-  const double scale = scenario_.hardware.host.launch_scale;
+  const double scale = scenario_.host.time_scale;
   if (layout.pipeline == 1) {
     // Nothing waits between micro-batches: the host may run ahead over the whole step.
     const auto& [f, b] = plan.passes[0];

@@ -20,8 +20,7 @@ constexpr WaitInfo kWaitInfos[kWaits] = {{"receive", TimeCategory::pipeline_comm
                                          {"host per micro-batch", TimeCategory::other},
                                          {"launches of the update", TimeCategory::optimizer},
                                          {"host per step", TimeCategory::other},
-                                         {"stragglers", TimeCategory::other},
-                                         {"data loading", TimeCategory::other}};
+                                         {"stragglers", TimeCategory::other}};
 
 // Differences of sums: what is smaller than their rounding is nothing.
 double without_rounding(double seconds, double step_s) {
@@ -50,12 +49,10 @@ StepTime::StepTime(const Scenario& scenario, const StepPlanner& planner, const S
   }
   pipeline_end_s_ = *std::ranges::max_element(ends_);
   time_tails(planner);
-  host_step_s_ = scenario.software.host.step_s * scenario.hardware.host.launch_scale;
+  host_step_s_ = scenario.software.host.step_s * scenario.host.time_scale;
   straggler_s_ = scenario.network.straggler *
                  std::sqrt(std::log2(static_cast<double>(scenario.cluster.nodes))) * pipeline_end_s_;
   step_s_ = sum_s_ + from_sum_s_ + host_step_s_ + straggler_s_;
-  loading_s_ = std::max(0.0, loading_s() - step_s_);
-  step_s_ += loading_s_;
 }
 
 // Stages with the same state and passes have the same tail.
@@ -74,15 +71,6 @@ void StepTime::time_tails(const StepPlanner& planner) {
     sum_s_ = std::max(sum_s_, ends_[static_cast<size_t>(s)] + tails_.back().until_sum_s);
     from_sum_s_ = std::max(from_sum_s_, tails_.back().from_sum_s);
   }
-}
-
-// Time in which each data-parallel rank's loader prepares the samples of a step, while the step before runs.
-// Masking is done in Python, token by token; for other tasks ready tokens are read.
-double StepTime::loading_s() const {
-  if (scenario_.model.task != TrainingTask::masked_tokens) return 0;
-  const double tokens = static_cast<double>(scenario_.global_batch) / static_cast<double>(layout_.data) *
-                        static_cast<double>(scenario_.seq_length);
-  return tokens * scenario_.software.host.masked_token_s * scenario_.hardware.host.launch_scale;
 }
 
 StepTime::StageWork StepTime::work_of(int64_t stage) const {
@@ -111,14 +99,13 @@ void StepTime::for_waits(int64_t stage, const std::function<void(const WaitTime&
     wait(Wait::bubble, idle_s - receive_s, work.messages * plan_.micro_batches);
   }
   wait(Wait::other_stages, sum_s_ - end_s - tail(stage).until_sum_s + from_sum_s_ - tail(stage).from_sum_s);
-  const double host_s = scenario_.software.host.micro_batch_s * scenario_.hardware.host.launch_scale *
+  const double host_s = scenario_.software.host.micro_batch_s * scenario_.host.time_scale *
                         static_cast<double>(plan_.times.virtual_stages);
   wait(Wait::host_gap, (work.busy_s - work.device.total() - host_s) * count);
   wait(Wait::host_micro_batch, host_s * count);
   wait(Wait::host_update, tail(stage).host_gap_s);
   wait(Wait::host_step, host_step_s_);
   wait(Wait::straggler, straggler_s_);
-  wait(Wait::loading, loading_s_);
 }
 
 Breakdown StepTime::breakdown(int64_t stage) const {

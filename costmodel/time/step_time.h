@@ -19,9 +19,8 @@ enum class Wait : uint16_t {
   host_update,       // launches of the update that last longer than its kernels
   host_step,         // work of the host per step
   straggler,         // the slowest of many nodes
-  loading,           // the data loader is slower than the step
 };
-inline constexpr int kWaits = 9;
+inline constexpr int kWaits = 8;
 
 // One of them in a step of a stage.
 struct WaitTime {
@@ -60,7 +59,6 @@ class StepTime {
   };
   StageWork work_of(int64_t stage) const;
   void time_tails(const StepPlanner& planner);
-  double loading_s() const;
   Breakdown breakdown(int64_t stage) const;
   std::vector<int64_t> pacing_stages() const;
   double micro_batches() const { return static_cast<double>(plan_.micro_batches); }
@@ -73,7 +71,7 @@ class StepTime {
   std::vector<size_t> tail_of_;  // by stage: place in tails_
   int64_t pacing_ = 0;
   double pipeline_end_s_ = 0, sum_s_ = 0, from_sum_s_ = 0;
-  double host_step_s_ = 0, straggler_s_ = 0, loading_s_ = 0, step_s_ = 0;
+  double host_step_s_ = 0, straggler_s_ = 0, step_s_ = 0;
 };
 
 TimeCategory category_of(Wait wait);

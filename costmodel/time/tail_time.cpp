@@ -41,7 +41,7 @@ TimeCategory tail_category(const Op& op) {
 TailTime tail_time(const Scenario& scenario, const BlockPricer& pricer, const GroupPlacements& groups,
                    std::vector<TailOp> ops, double backward_s) {
   TailTime time;
-  const double launch_s = launch_times(scenario.hardware, scenario.software).forward_s;
+  const double launch_s = launch_times(scenario).forward_s;
   double launches_s = 0, kernels_s = 0;
   bool behind_sum = false;
   for (const TailOp& tail : ops) {

@@ -87,7 +87,6 @@ class Composer {
                                           "a copy in memory on every rank");
     host.adam_parameters_per_s =
         measured(adam_rate(m.ops) * static_cast<double>(m.ranks), "the executor's Adam on every rank");
-    host.launch_scale = by_definition(1);
   }
 
  private:

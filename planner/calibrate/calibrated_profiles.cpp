@@ -12,21 +12,31 @@ namespace {
 
 constexpr int kErrorDigits = 2;
 
-// The constant as it is written to the profiles.
-Constant written(const CalibratedConstant& c) {
+constexpr const char* kOfPrior = "; prior: ";
+
+// The constant as it is written to the profiles, in place of `before`.
+Constant written(const CalibratedConstant& c, const Constant& before) {
   const double error = rounded(c.standard_error, kErrorDigits);
-  std::string source =
-      fmt::format("paraplan calibrate: {} rows of {}", c.record.rows, comma_separated(c.record.tables));
+  std::string source = fmt::format("paraplan calibrate: {} rows", c.record.rows);
   if (!c.determined()) source += "; the rows do not determine it";
+  const size_t known = before.source.find(kOfPrior);
+  if (known != std::string::npos) source += before.source.substr(known);
+  if (known == std::string::npos && !before.source.empty()) source += kOfPrior + before.source;
   const double written_error = error <= c.target.range.max ? c.target.unit.to_si(error) : 0;
-  return {c.target.unit.to_si(c.fitted), Provenance::fitted, source, written_error};
+  return {.value = c.target.unit.to_si(c.fitted),
+          .provenance = Provenance::fitted,
+          .source = source,
+          .standard_error = written_error,
+          .tables = c.record.tables,
+          .prior = c.target.unit.to_si(c.target.start)};
 }
 
 void set_fitted(ProfileSet& profiles, const std::vector<CalibratedConstant>& constants) {
   for (const CalibratedConstant& c : constants) {
     for (const std::string& name : c.target.profiles) {
       const ProfileFields fields = profiles.fields(c.target.kind, name);
-      *std::ranges::find(fields.constants, c.target.key, &ConstantField::key)->constant = written(c);
+      Constant& constant = *std::ranges::find(fields.constants, c.target.key, &ConstantField::key)->constant;
+      constant = written(c, constant);
       profiles.calibration(c.target.kind, name) = c.record;
     }
   }
@@ -42,6 +52,7 @@ void keep_changed(ProfileSet& profiles, const std::vector<CalibratedConstant>& c
     };
   };
   std::erase_if(profiles.hardware, unchanged(ProfileKind::hardware));
+  std::erase_if(profiles.hosts, unchanged(ProfileKind::host));
   std::erase_if(profiles.networks, unchanged(ProfileKind::network));
   std::erase_if(profiles.software, unchanged(ProfileKind::software));
 }

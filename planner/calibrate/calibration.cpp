@@ -241,14 +241,19 @@ class Calibrator {
     return "";
   }
 
-  // A guess of the hardware or network profiles that moves these rows more than any other.
+  // A guess of the hardware, host or network profiles that moves these rows more than any other.
   std::optional<FitTarget> other_constant() {
     HardwareProfile hardware;
+    HostProfile host;
     Network network;
     std::vector<std::string> keys;
     for (const std::string& key : constant_keys(profile_fields(hardware))) keys.push_back("hardware." + key);
     for (const std::string& key : constant_keys(profile_fields(network))) keys.push_back("network." + key);
-    if (profiles_.networks.empty()) std::erase_if(keys, [](const auto& key) { return key[0] == 'n'; });
+    for (const std::string& key : constant_keys(profile_fields(host))) keys.push_back("host." + key);
+    if (profiles_.networks.empty())
+      std::erase_if(keys, [](const auto& key) { return key.starts_with("network."); });
+    if (profiles_.hosts.empty())
+      std::erase_if(keys, [](const auto& key) { return key.starts_with("host."); });
     std::vector<FitTarget> targets = fit_targets(profiles_, keys, options_.same);
     std::erase_if(targets, [](const FitTarget& target) { return target.start == 0; });
     const ConstantChoice choice = choose_constants(*model_, targets, options_.row_error, threads_);

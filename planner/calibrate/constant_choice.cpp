@@ -90,7 +90,8 @@ ConstantEffects effects_of(const RowModel& model, const std::vector<FitTarget>& 
 }
 
 bool is_derived(const FitTarget& target) {
-  return target.provenance != Provenance::assumed && target.provenance != Provenance::fitted;
+  return target.provenance != Provenance::assumed && target.provenance != Provenance::fitted &&
+         target.provenance != Provenance::tuned;
 }
 
 // A candidate, with what its effects say that those of the chosen constants do not.

@@ -14,7 +14,8 @@ namespace paraplan {
 namespace {
 
 constexpr double kSmallestFactor = 1e-4;
-constexpr std::array kKinds = {ProfileKind::hardware, ProfileKind::network, ProfileKind::software};
+constexpr std::array kKinds = {ProfileKind::hardware, ProfileKind::host, ProfileKind::network,
+                               ProfileKind::software};
 
 // A key of the command line in its parts.
 struct KeyText {
@@ -36,7 +37,7 @@ KeyText parse_key(const std::string& text) {
   const auto found = std::ranges::find_if(kKinds, same_name);
   if (found == kKinds.end() || point == std::string::npos) {
     parsed.fail(
-        "must begin with hardware., network. or software., as in software.host.launch_us or "
+        "must begin with hardware., host., network. or software., as in software.host.launch_us or "
         "software.NAME:host.launch_us");
   }
   parsed.kind = *found;
@@ -110,6 +111,18 @@ void check_same(const ProfileSet& profiles, const std::vector<SameProfile>& same
   }
 }
 
+FitTarget target_of(ProfileKind kind, const ConstantField& field) {
+  const Constant& constant = *field.constant;
+  return {.kind = kind,
+          .key = field.key,
+          .profiles = {},
+          .unit = field.unit,
+          .range = field.range,
+          .start = field.unit.from_si(constant.from_rows() ? constant.prior : constant.value),
+          .provenance = constant.provenance,
+          .absent = constant.source.empty()};
+}
+
 // Gathers targets, each constant once.
 class Collector {
  public:
@@ -142,14 +155,8 @@ class Collector {
       key.fail(fmt::format("unknown constant of a {} profile{}; there are {}", to_string(key.kind),
                            did_you_mean(key.key, keys), comma_separated(keys)));
     }
-    FitTarget target{.kind = key.kind,
-                     .key = key.key,
-                     .profiles = {profile},
-                     .unit = field->unit,
-                     .range = field->range,
-                     .start = field->unit.from_si(*field->constant),
-                     .provenance = field->constant->provenance,
-                     .absent = field->constant->source.empty()};
+    FitTarget target = target_of(key.kind, *field);
+    target.profiles = {profile};
     for (const std::string& name : profiles_.names(key.kind)) {
       if (name != profile && leader(same_, name) == profile) target.profiles.push_back(name);
     }
@@ -174,6 +181,8 @@ const char* to_string(ProfileKind kind) {
   switch (kind) {
     case ProfileKind::hardware:
       return "hardware";
+    case ProfileKind::host:
+      return "host";
     case ProfileKind::network:
       return "network";
     case ProfileKind::software:
@@ -184,23 +193,51 @@ const char* to_string(ProfileKind kind) {
 
 void ProfileSet::add(const Scenario& scenario) {
   add_profile(hardware, scenario.hardware, scenario.path);
+  if (!scenario.host.name.empty()) add_profile(hosts, scenario.host, scenario.path);
   if (!scenario.network.name.empty()) add_profile(networks, scenario.network, scenario.path);
   add_profile(software, scenario.software, scenario.path);
 }
 
 std::vector<std::string> ProfileSet::names(ProfileKind kind) const {
-  if (kind == ProfileKind::hardware) return names_of(hardware);
-  return kind == ProfileKind::network ? names_of(networks) : names_of(software);
+  switch (kind) {
+    case ProfileKind::hardware:
+      return names_of(hardware);
+    case ProfileKind::host:
+      return names_of(hosts);
+    case ProfileKind::network:
+      return names_of(networks);
+    case ProfileKind::software:
+      break;
+  }
+  return names_of(software);
 }
 
 ProfileFields ProfileSet::fields(ProfileKind kind, const std::string& name) {
-  if (kind == ProfileKind::hardware) return profile_fields(hardware.at(name));
-  return kind == ProfileKind::network ? profile_fields(networks.at(name)) : profile_fields(software.at(name));
+  switch (kind) {
+    case ProfileKind::hardware:
+      return profile_fields(hardware.at(name));
+    case ProfileKind::host:
+      return profile_fields(hosts.at(name));
+    case ProfileKind::network:
+      return profile_fields(networks.at(name));
+    case ProfileKind::software:
+      break;
+  }
+  return profile_fields(software.at(name));
 }
 
 std::optional<CalibrationRecord>& ProfileSet::calibration(ProfileKind kind, const std::string& name) {
-  if (kind == ProfileKind::hardware) return hardware.at(name).calibration;
-  return kind == ProfileKind::network ? networks.at(name).calibration : software.at(name).calibration;
+  switch (kind) {
+    case ProfileKind::hardware:
+      return hardware.at(name).calibration;
+    case ProfileKind::host:
+      return hosts.at(name).calibration;
+    case ProfileKind::network:
+      return networks.at(name).calibration;
+    case ProfileKind::software:
+      break;
+  }
+  return software.at(name).calibration;
 }
 
 std::string FitTarget::name() const {
@@ -233,21 +270,52 @@ std::vector<FitTarget> fit_targets(ProfileSet& profiles, const std::vector<std::
 }
 
 const std::string& profile_name(const Scenario& scenario, ProfileKind kind) {
-  if (kind == ProfileKind::hardware) return scenario.hardware.name;
-  return kind == ProfileKind::network ? scenario.network.name : scenario.software.name;
+  switch (kind) {
+    case ProfileKind::hardware:
+      return scenario.hardware.name;
+    case ProfileKind::host:
+      return scenario.host.name;
+    case ProfileKind::network:
+      return scenario.network.name;
+    case ProfileKind::software:
+      break;
+  }
+  return scenario.software.name;
+}
+
+FitTarget target_of(Scenario& scenario, const std::string& kind, const std::string& key) {
+  const auto named = [&kind](ProfileKind k) { return kind == to_string(k); };
+  const ProfileKind of = *std::ranges::find_if(kKinds, named);
+  const ProfileFields fields = fields_of(scenario, of);
+  const ConstantField& field = *std::ranges::find(fields.constants, key, &ConstantField::key);
+  FitTarget target = target_of(of, field);
+  if (target.start == 0) target.offset = field.unit.from_si(*field.constant);  // no logarithm leaves 0
+  return target;
 }
 
 bool uses(const Scenario& scenario, const FitTarget& target) {
   return holds(target.profiles, profile_name(scenario, target.kind));
 }
 
+ProfileFields fields_of(Scenario& scenario, ProfileKind kind) {
+  switch (kind) {
+    case ProfileKind::hardware:
+      return profile_fields(scenario.hardware);
+    case ProfileKind::host:
+      return profile_fields(scenario.host);
+    case ProfileKind::network:
+      return profile_fields(scenario.network);
+    case ProfileKind::software:
+      break;
+  }
+  return profile_fields(scenario.software);
+}
+
 void set_target(Scenario& scenario, const FitTarget& target, double value) {
   if (!uses(scenario, target)) return;
-  Constant* constant = nullptr;
-  if (target.kind == ProfileKind::hardware) constant = find_constant(scenario.hardware, target.key);
-  if (target.kind == ProfileKind::network) constant = find_constant(scenario.network, target.key);
-  if (target.kind == ProfileKind::software) constant = find_constant(scenario.software, target.key);
-  constant->value = target.unit.to_si(value);
+  const ProfileFields fields = fields_of(scenario, target.kind);
+  std::ranges::find(fields.constants, target.key, &ConstantField::key)->constant->value =
+      target.unit.to_si(value);
 }
 
 }  // namespace paraplan

@@ -11,12 +11,13 @@
 
 namespace paraplan {
 
-enum class ProfileKind { hardware, network, software };
+enum class ProfileKind { hardware, host, network, software };
 const char* to_string(ProfileKind);
 
 // The profiles of some scenarios, by name.
 struct ProfileSet {
   std::map<std::string, HardwareProfile> hardware;
+  std::map<std::string, HostProfile> hosts;
   std::map<std::string, Network> networks;
   std::map<std::string, SoftwareProfile> software;
 
@@ -36,7 +37,7 @@ struct FitTarget {
   std::vector<std::string> profiles;  // the first one gives the start
   Unit unit;
   Range range;       // in the key's unit
-  double start = 0;  // in the key's unit
+  double start = 0;  // in the key's unit: the value, or what it was before it was fitted or tuned
   Provenance provenance = Provenance::assumed;
   bool absent = false;  // the profile does not have the key; `start` is what that means
   // log(value + offset) is fitted. 0 but for a constant that starts at 0, whose own logarithm cannot leave
@@ -64,6 +65,12 @@ std::vector<FitTarget> fit_targets(ProfileSet& profiles, const std::vector<std::
 
 // Name of the scenario's profile of a kind.
 const std::string& profile_name(const Scenario& scenario, ProfileKind kind);
+
+// A constant of the scenario's profile of a kind ("host"), to be fitted from its prior; not yet of a profile.
+FitTarget target_of(Scenario& scenario, const std::string& kind, const std::string& key);
+
+// Of the scenario's profile of a kind.
+ProfileFields fields_of(Scenario& scenario, ProfileKind kind);
 
 // True when the scenario's profiles hold the constant.
 bool uses(const Scenario& scenario, const FitTarget& target);

@@ -63,6 +63,10 @@ std::string percent_or_dash(const ErrorSummary& summary, double value) {
   return summary.rows == 0 ? "-" : format_percent(value);
 }
 
+std::string percent_or_dash(const std::optional<double>& value) {
+  return value ? format_percent(*value) : "-";
+}
+
 std::string bias_or_dash(const ErrorSummary& summary) {
   return summary.rows == 0 ? "-" : format_signed_percent(summary.bias);
 }
@@ -88,14 +92,22 @@ std::string error_notes(const std::vector<ComparedRow>& rows) {
 }
 
 std::string error_table(const std::vector<ComparedRow>& rows) {
-  Table table{
-      {{"error", Align::left}, {"rows"}, {"mean %"}, {"median %"}, {"largest %"}, {"bias %"}, {"impossible"}},
-      {}};
+  Table table{{{"error", Align::left},
+               {"rows"},
+               {"mean %"},
+               {"row out %"},
+               {"table out %"},
+               {"median %"},
+               {"largest %"},
+               {"bias %"},
+               {"impossible"}},
+              {}};
   for (const Quantity quantity : kQuantities) {
     const ErrorSummary summary = summarise(rows, quantity);
     if (summary.rows + summary.not_predicted + summary.above_peak == 0) continue;
     table.rows.push_back({to_string(quantity), fmt::format("{}", summary.rows),
-                          percent_or_dash(summary, summary.mean), percent_or_dash(summary, summary.median),
+                          percent_or_dash(summary, summary.mean), percent_or_dash(summary.row_left_out),
+                          percent_or_dash(summary.table_left_out), percent_or_dash(summary, summary.median),
                           percent_or_dash(summary, summary.largest), bias_or_dash(summary),
                           fmt::format("{}", summary.not_predicted)});
   }
@@ -159,10 +171,10 @@ std::string tau_line(const std::vector<RankingGroup>& groups) {
   return text;
 }
 
-int64_t fitted_constants(const Validation& table) {
-  int64_t fitted = 0;
-  for (const ProfileUse& use : table.profiles) fitted += use.fitted;
-  return fitted;
+// "3 + 1": fitted and tuned.
+std::string chosen_cell(std::span<const ProfileUse> profiles) {
+  const ChosenCount count = count_chosen(profiles);
+  return fmt::format("{} + {}", count.fitted, count.tuned);
 }
 
 // "5 of 5, 1 tight"
@@ -181,14 +193,17 @@ std::vector<std::string> overview_row(const Validation& table, const std::string
   return {label,
           fmt::format("{}", time.rows),
           percent_or_dash(time, time.mean),
+          percent_or_dash(time.row_left_out),
+          percent_or_dash(time.table_left_out),
           percent_or_dash(time, time.largest),
           bias_or_dash(time),
           fmt::format("{}", memory.rows),
           percent_or_dash(memory, memory.mean),
+          percent_or_dash(memory.table_left_out),
           percent_or_dash(memory, memory.largest),
           outcome_cell(outcome),
           std::isnan(tau) ? "-" : fmt::format("{:.2f}", tau),
-          fmt::format("{}", fitted_constants(table))};
+          chosen_cell(table.profiles)};
 }
 
 // Constants fitted, and what `calibrate` noted: on how many rows, with what mean error, and with what error
@@ -197,7 +212,7 @@ std::string profile_table(const std::vector<ProfileUse>& profiles) {
   Table table{{{"profile", Align::left},
                {"name", Align::left},
                {"constants"},
-               {"fitted"},
+               {"fitted + tuned"},
                {"rows here"},
                {"fitted on rows"},
                {"mean %"},
@@ -207,7 +222,7 @@ std::string profile_table(const std::vector<ProfileUse>& profiles) {
     std::vector<std::string> row = {use.kind,
                                     use.name,
                                     fmt::format("{}", use.constants),
-                                    fmt::format("{}", use.fitted),
+                                    chosen_cell({&use, 1}),
                                     fmt::format("{}", use.rows),
                                     "-",
                                     "-",
@@ -220,7 +235,11 @@ std::string profile_table(const std::vector<ProfileUse>& profiles) {
     }
     table.rows.push_back(std::move(row));
   }
-  return to_text(table);
+  const ChosenCount count = count_chosen(profiles);
+  return to_text(table) +
+         fmt::format(
+             "  constants chosen by looking at rows: {} fitted + {} tuned = {}; shared ones count once\n",
+             count.fitted, count.tuned, count.fitted + count.tuned);
 }
 
 std::string scenario_report(const Validation& validation, const std::string& label) {
@@ -233,7 +252,7 @@ std::string scenario_report(const Validation& validation, const std::string& lab
   return text + "\n";
 }
 
-// What several scenarios give together: errors per quantity, mean tau, constants fitted.
+// What several scenarios give together: errors per quantity, mean tau, constants chosen by rows.
 std::string summary_report(const Validation& all) {
   return fmt::format("together\n{}{}\n{}", error_table(all.rows), tau_line(all.ranking),
                      profile_table(all.profiles));
@@ -253,14 +272,17 @@ std::string validation_overview(std::span<const Validation> parts) {
   Table overview{{{"table", Align::left},
                   {"time rows"},
                   {"mean %"},
+                  {"row out %"},
+                  {"table out %"},
                   {"largest %"},
                   {"bias %"},
                   {"memory rows"},
                   {"mean %"},
+                  {"table out %"},
                   {"largest %"},
                   {"oom/ok right"},
                   {"tau"},
-                  {"fitted"}},
+                  {"fitted + tuned"}},
                  {}};
   const std::vector<std::string> names = labels(parts);
   for (size_t i = 0; i < parts.size(); ++i)

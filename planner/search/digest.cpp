@@ -91,6 +91,7 @@ std::string canonical_text(const Scenario& scenario) {
   add_job(text, scenario);
   add_profile(text, "hardware", scenario.hardware);
   add_hardware_lists(text, scenario.hardware);
+  add_profile(text, "host", scenario.host);
   add_profile(text, "network", scenario.network);
   add_profile(text, "software", scenario.software);
   return text;

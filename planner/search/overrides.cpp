@@ -38,29 +38,35 @@ struct Assignment {
     return *size;
   }
 
-  // The file named, which now belongs to the scenario.
-  fs::path file(Scenario& scenario, NamedFile kind) const {
+  fs::path file(const Scenario& scenario, NamedFile kind) const {
     const Lookup found = look_up(scenario.folders, kind, value);
     if (found.file.empty()) fail(found.missing);
-    scenario.files.push_back(found.file.string());
     return found.file;
   }
 };
 
 using Setter = std::function<void(Scenario&, const Assignment&)>;
 
+// A setter of one of the scenario's profiles, whose files then belong to the scenario.
+template <class Profile>
+Setter profile_setter(Profile Scenario::*profile, NamedFile kind, Profile (*load)(const fs::path&)) {
+  return [=](Scenario& s, const Assignment& a) {
+    s.*profile = load(a.file(s, kind));
+    s.files.insert(s.files.end(), (s.*profile).files.begin(), (s.*profile).files.end());
+  };
+}
+
 const std::map<std::string, Setter>& file_setters() {
   static const std::map<std::string, Setter> setters = {
-      {"model", [](Scenario& s, const Assignment& a) { s.model = load_model(a.file(s, NamedFile::model)); }},
-      {"hardware",
+      {"model",
        [](Scenario& s, const Assignment& a) {
-         s.hardware = load_hardware(a.file(s, NamedFile::hardware));
-         s.files.insert(s.files.end(), s.hardware.files.begin(), s.hardware.files.end());
+         s.files.push_back(a.file(s, NamedFile::model).string());
+         s.model = load_model(s.files.back());
        }},
-      {"network",
-       [](Scenario& s, const Assignment& a) { s.network = load_network(a.file(s, NamedFile::network)); }},
-      {"software",
-       [](Scenario& s, const Assignment& a) { s.software = load_software(a.file(s, NamedFile::software)); }},
+      {"hardware", profile_setter(&Scenario::hardware, NamedFile::hardware, load_hardware)},
+      {"host", profile_setter(&Scenario::host, NamedFile::host, load_host)},
+      {"network", profile_setter(&Scenario::network, NamedFile::network, load_network)},
+      {"software", profile_setter(&Scenario::software, NamedFile::software, load_software)},
   };
   return setters;
 }
@@ -108,11 +114,12 @@ const std::map<std::string, Setter>& job_setters() {
 ConstantField field_of(Scenario& scenario, const std::string& origin, const std::string& key) {
   const size_t point = key.find('.');
   const std::string profile = key.substr(0, point);
-  if (point == std::string::npos || (profile != "hardware" && profile != "network" && profile != "software"))
-    fail_unknown_key(origin, key);
-  const ProfileFields fields = profile == "hardware"  ? profile_fields(scenario.hardware)
-                               : profile == "network" ? profile_fields(scenario.network)
-                                                      : profile_fields(scenario.software);
+  ProfileFields fields;
+  if (profile == "hardware") fields = profile_fields(scenario.hardware);
+  if (profile == "host") fields = profile_fields(scenario.host);
+  if (profile == "network") fields = profile_fields(scenario.network);
+  if (profile == "software") fields = profile_fields(scenario.software);
+  if (point == std::string::npos || fields.constants.empty()) fail_unknown_key(origin, key);
   const std::string path = key.substr(point + 1);
   const auto field = std::ranges::find(fields.constants, path, &ConstantField::key);
   if (field == fields.constants.end())

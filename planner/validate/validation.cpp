@@ -21,6 +21,7 @@ constexpr double kMib = 1024.0 * 1024.0;
 
 // A row with what is predicted for it.
 struct PredictedRow {
+  size_t place;
   const MeasuredRow& measured;
   PredictionResult result;
   std::optional<double> above_peak;
@@ -34,6 +35,7 @@ ComparedRow compare(const Scenario& scenario, const PredictedRow& row, Quantity 
   compared.scenario = scenario.name;
   compared.scenario_file = scenario.path;
   compared.id = row.measured.id;
+  compared.row = row.place;
   compared.quantity = quantity;
   compared.measured = measured;
   compared.predicted = predicted;
@@ -106,15 +108,11 @@ std::vector<RankingGroup> rank(const Scenario& scenario, const std::vector<Predi
 template <class Profile>
 ProfileUse profile_use(const char* kind, Profile profile, int64_t rows) {
   const ProfileFields fields = profile_fields(profile);
-  const auto is_fitted = [](const ConstantField& field) {
-    return field.constant->provenance == Provenance::fitted;
-  };
-  return {kind,
-          profile.name,
-          static_cast<int64_t>(fields.constants.size()),
-          std::ranges::count_if(fields.constants, is_fitted),
-          rows,
-          profile.calibration};
+  std::vector<ChosenConstant> chosen;
+  for (const ConstantField& field : fields.constants)
+    if (field.constant->from_rows()) chosen.push_back({kind, field.key, *field.constant});
+  return {kind,   profile.name, static_cast<int64_t>(fields.constants.size()),
+          chosen, rows,         profile.calibration};
 }
 
 // Adds the rows and groups of `part`; uses of the same profile become one.
@@ -168,16 +166,30 @@ Validation validate(const Scenario& scenario, const std::vector<MeasuredRow>& ro
   std::vector<PredictedRow> predicted;
   for (const MeasuredRow& row : rows) {
     CostModel model(apply(scenario, row.job));
-    predicted.push_back({row, model.predict(row.layout), share_above_peak(scenario, row)});
+    predicted.push_back({predicted.size(), row, model.predict(row.layout), share_above_peak(scenario, row)});
     add_compared(scenario, predicted.back(), validation.rows);
   }
   validation.ranking = rank(scenario, predicted);
   const auto count = static_cast<int64_t>(rows.size());
   validation.profiles.push_back(profile_use("hardware", scenario.hardware, count));
+  if (!scenario.host.name.empty()) validation.profiles.push_back(profile_use("host", scenario.host, count));
   if (!scenario.network.name.empty())
     validation.profiles.push_back(profile_use("network", scenario.network, count));
   validation.profiles.push_back(profile_use("software", scenario.software, count));
   return validation;
+}
+
+ChosenCount count_chosen(std::span<const ProfileUse> profiles) {
+  std::vector<ChosenConstant> counted;
+  ChosenCount count;
+  for (const ProfileUse& use : profiles) {
+    for (const ChosenConstant& chosen : use.chosen) {
+      if (std::ranges::find(counted, chosen) != counted.end()) continue;
+      counted.push_back(chosen);
+      ++(chosen.constant.provenance == Provenance::fitted ? count.fitted : count.tuned);
+    }
+  }
+  return count;
 }
 
 std::vector<std::string> labels(std::span<const Validation> parts) {
@@ -194,6 +206,23 @@ Validation together(std::span<const Validation> parts) {
   for (const Validation& part : parts) append(all, part);
   return all;
 }
+
+namespace {
+
+// Mean size of an error; empty when a row that is in the figures has none.
+std::optional<double> mean_of(std::span<const ComparedRow> rows, Quantity quantity,
+                              std::optional<double> ComparedRow::*error) {
+  double sum = 0, count = 0;
+  for (const ComparedRow& row : rows) {
+    if (row.quantity != quantity || row.above_peak || !row.failure.empty()) continue;
+    if (!(row.*error)) return std::nullopt;
+    sum += std::abs(*(row.*error));
+    ++count;
+  }
+  return count > 0 ? std::optional(sum / count) : std::nullopt;
+}
+
+}  // namespace
 
 ErrorSummary summarise(std::span<const ComparedRow> rows, Quantity quantity) {
   ErrorSummary summary;
@@ -219,6 +248,8 @@ ErrorSummary summarise(std::span<const ComparedRow> rows, Quantity quantity) {
   summary.rows = static_cast<int64_t>(errors.size());
   summary.largest = *std::ranges::max_element(errors);
   summary.median = median(std::move(errors));
+  summary.row_left_out = mean_of(rows, quantity, &ComparedRow::row_left_out);
+  summary.table_left_out = mean_of(rows, quantity, &ComparedRow::table_left_out);
   return summary;
 }
 

@@ -25,10 +25,13 @@ const char* to_string(Quantity);
 // number would stand.
 struct ComparedRow {
   std::string scenario, scenario_file, id;
+  size_t row = 0;  // place in the table
   Quantity quantity = Quantity::iteration_time_s;
   double measured = 0;
   double predicted = 0;
-  double relative_error = 0;         // predicted / measured - 1
+  double relative_error = 0;  // predicted / measured - 1
+  // The same with constants that have not seen the row, or its table; see add_unseen_errors().
+  std::optional<double> row_left_out, table_left_out;
   Fit fit = Fit::exceeds;            // predicted
   std::optional<double> above_peak;  // share of the device's peak, of a row that states more than all of it
   std::string failure;
@@ -46,6 +49,8 @@ struct ErrorSummary {
   int64_t tight = 0;                         // of `rows`, outcomes predicted to be tight
   double mean = 0, median = 0, largest = 0;  // of the absolute relative errors
   double bias = 0;                           // mean of the signed ones
+  // Means where rows, or their tables, are left out of the fits; empty unless all rows have theirs.
+  std::optional<double> row_left_out, table_left_out;
 };
 
 // Comparable rows of one scenario, ordered by time per sample.
@@ -58,11 +63,18 @@ struct RankingGroup {
   RankingQuality quality;
 };
 
-// How many constants of a profile were fitted to training steps, and how well that fit did.
+// A constant that was chosen by looking at training steps. Profiles that share it have equal ones.
+struct ChosenConstant {
+  std::string kind, key;  // "software", "host.launch_us"
+  Constant constant;
+  bool operator==(const ChosenConstant&) const = default;
+};
+
+// Which constants of a profile were fitted or tuned to training steps, and how well a fit did.
 struct ProfileUse {
   std::string kind, name;  // "hardware", "a100_sxm_80"
   int64_t constants = 0;   // of the format
-  int64_t fitted = 0;
+  std::vector<ChosenConstant> chosen;
   int64_t rows = 0;  // measured rows validated with it
   std::optional<CalibrationRecord> calibration;
 };
@@ -80,6 +92,12 @@ Validation validate(const Scenario& scenario, const std::vector<MeasuredRow>& ro
 
 // The names of the parts' scenarios; the files of those that share their name.
 std::vector<std::string> labels(std::span<const Validation> parts);
+
+// How many constants were fitted, and how many tuned. One that several profiles share counts once.
+struct ChosenCount {
+  int64_t fitted = 0, tuned = 0;
+};
+ChosenCount count_chosen(std::span<const ProfileUse> profiles);
 
 // All rows and groups; uses of the same profile become one.
 Validation together(std::span<const Validation> parts);

@@ -15,6 +15,8 @@ Json row_object(const ComparedRow& row) {
                  {"relative_error", row.relative_error},
                  {"fits", row.failure.empty() && row.fit == Fit::fits},
                  {"tight", row.failure.empty() && row.fit == Fit::tight}};
+  if (row.row_left_out) object["row_left_out_error"] = *row.row_left_out;
+  if (row.table_left_out) object["table_left_out_error"] = *row.table_left_out;
   if (row.above_peak) object["above_peak"] = *row.above_peak;
   if (!row.failure.empty()) object["failure"] = row.failure;
   return object;
@@ -34,6 +36,8 @@ Json summary_object(const std::vector<ComparedRow>& rows) {
                                    {"median_absolute_relative_error", error(summary.median)},
                                    {"largest_absolute_relative_error", error(summary.largest)},
                                    {"bias", error(summary.bias)}};
+    if (summary.row_left_out) object[to_string(quantity)]["mean_row_left_out"] = *summary.row_left_out;
+    if (summary.table_left_out) object[to_string(quantity)]["mean_table_left_out"] = *summary.table_left_out;
     if (quantity == Quantity::outcome) object[to_string(quantity)]["tight"] = summary.tight;
   }
   return object;
@@ -65,12 +69,19 @@ Json group_object(const RankingGroup& group) {
   return object;
 }
 
+Json chosen_object(const ChosenConstant& chosen) {
+  return {{"key", chosen.key},
+          {"kind", to_string(chosen.constant.provenance)},
+          {"tables", chosen.constant.tables},
+          {"source", chosen.constant.source}};
+}
+
 Json profile_object(const ProfileUse& use) {
-  Json object = {{"kind", use.kind},
-                 {"name", use.name},
-                 {"constants", use.constants},
-                 {"fitted", use.fitted},
+  const ChosenCount count = count_chosen({&use, 1});
+  Json object = {{"kind", use.kind},       {"name", use.name},     {"constants", use.constants},
+                 {"fitted", count.fitted}, {"tuned", count.tuned}, {"chosen", Json::array()},
                  {"rows", use.rows}};
+  for (const ChosenConstant& chosen : use.chosen) object["chosen"].push_back(chosen_object(chosen));
   if (!use.calibration) return object;
   const CalibrationRecord& calibration = *use.calibration;
   object["calibration"] = {{"tables", calibration.tables},
@@ -87,6 +98,7 @@ Json profile_object(const ProfileUse& use) {
 
 std::string validation_json(std::span<const Validation> parts) {
   const Validation all = together(parts);
+  const ChosenCount chosen = count_chosen(all.profiles);
   Json document = {{"rows", Json::array()},
                    {"summary", summary_object(all.rows)},
                    {"ranking", Json::array()},
@@ -94,6 +106,7 @@ std::string validation_json(std::span<const Validation> parts) {
                     {{"all_rows", mean_kendall_tau(all.ranking, false)},
                      {"equal_recompute", mean_kendall_tau(all.ranking, true)}}},
                    {"scenarios", scenario_summaries(parts)},
+                   {"chosen_constants", {{"fitted", chosen.fitted}, {"tuned", chosen.tuned}}},
                    {"profiles", Json::array()}};
   for (const ComparedRow& row : all.rows) document["rows"].push_back(row_object(row));
   for (const RankingGroup& group : all.ranking) document["ranking"].push_back(group_object(group));

@@ -202,15 +202,15 @@ TEST(CostModel, RecomputeCostsTimeAndIsBookedAsSuch) {
 
 TEST(CostModel, TheHardwaresLaunchCountsWhereTheSoftwareHasNone) {
   Scenario s = shipped_scenario("megatron2023_gpt2_v100");
-  s.hardware.host.launch_scale.value = 2;
+  s.host.time_scale.value = 2;
   s.hardware.host.kernel_launch_s.value = 3e-6;
   s.software.host.launch_s.value = 7e-6;
   s.software.host.backward_launch_s.value = 0;
-  LaunchTimes times = launch_times(s.hardware, s.software);
+  LaunchTimes times = launch_times(s);
   EXPECT_DOUBLE_EQ(times.forward_s, 14e-6);
   EXPECT_DOUBLE_EQ(times.backward_s, 3e-6);  // of this machine, so unscaled
   s.hardware.device.asynchronous_launch = false;
-  times = launch_times(s.hardware, s.software);
+  times = launch_times(s);
   EXPECT_DOUBLE_EQ(times.forward_s, 14e-6);
   EXPECT_EQ(times.backward_s, 0);
 }

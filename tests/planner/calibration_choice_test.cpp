@@ -46,7 +46,7 @@ TEST(CalibrationChoice, ChoosesWhatTheRowsDetermineAndSaysWhyNotTheOthers) {
   EXPECT_EQ(reason_of(result, "host.gather_us"), "no effect on these rows");
   EXPECT_EQ(reason_of(result, "memory.fixed_MiB"), "no effect on these rows");
   EXPECT_EQ(reason_of(result, "state.gradient_bytes"), "counts what the framework does");
-  EXPECT_EQ(reason_of(result, "host.masked_token_us"), "not in the profile");
+  EXPECT_EQ(reason_of(result, "optimizer.sub_group_parameters"), "not in the profile");
   const CalibrationErrors errors = errors_over_all(result)[0];
   EXPECT_LT(errors.after.mean, errors.before.mean / 3);
   EXPECT_LT(errors.left_out.mean, errors.before.mean);

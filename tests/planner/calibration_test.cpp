@@ -75,7 +75,9 @@ TEST(Calibration, WritesWhatItFittedIntoTheProfiles) {
   const Constant& constant = hardware.device.gemm_efficiency;
   EXPECT_EQ(constant.value, result.constants[0].fitted);
   EXPECT_EQ(constant.provenance, Provenance::fitted);
-  EXPECT_EQ(constant.source, "paraplan calibrate: 8 rows of truth.tsv");
+  EXPECT_TRUE(constant.source.starts_with("paraplan calibrate: 8 rows; prior: ")) << constant.source;
+  EXPECT_EQ(constant.tables, std::vector<std::string>{"truth.tsv"});
+  EXPECT_EQ(constant.prior, result.constants[0].target.start);
   EXPECT_GT(constant.standard_error, 0);
   ASSERT_TRUE(hardware.calibration);
   EXPECT_EQ(hardware.calibration->rows, 8);
@@ -212,7 +214,7 @@ TEST(Calibration, ErrorsSayWhatWouldBeRight) {
   const CalibrationPart part = perturbed_part(true_scenario());
   const auto error = [&part](const std::string& key) { return error_of({part}, options_for({key})); };
   EXPECT_NE(error("software.host.lanch_us").find("did you mean \"host.launch_us\""), std::string::npos);
-  EXPECT_NE(error("host.launch_us").find("must begin with hardware., network. or software."),
+  EXPECT_NE(error("launch_us").find("must begin with hardware., host., network. or software."),
             std::string::npos);
   EXPECT_NE(error("hardware.toy devise:device.gemm_efficiency").find("did you mean \"toy device\""),
             std::string::npos);

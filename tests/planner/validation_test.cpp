@@ -1,5 +1,6 @@
 #include "planner/validate/validation.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -238,22 +239,35 @@ TEST(Validate, RanksByTimePerSampleWithinEqualSizes) {
   EXPECT_EQ(validation.ranking[1].rows, 2);
 }
 
-TEST(Validate, CountsFittedConstantsAndTheirRows) {
+TEST(Validate, CountsConstantsChosenByRows) {
   Scenario scenario = toy_scenario();
   MeasuredRow row = row_of("a", {.data = 8});
   row.iteration_time_s = 1;
-  scenario.software.host.launch_s.provenance = Provenance::assumed;
-  const int64_t fitted_before = validate(scenario, {row}).profiles[2].fitted;
-  scenario.software.host.launch_s.provenance = Provenance::fitted;
+  HostCost& host = scenario.software.host;
+  const ChosenCount before = count_chosen(validate(scenario, {row}).profiles);
+  host.launch_s = {.value = 1e-5, .provenance = Provenance::fitted, .tables = {"rows.tsv"}, .prior = 2e-5};
+  host.step_s = {.value = 1e-3, .provenance = Provenance::tuned, .tables = {"rows.tsv"}, .prior = 2e-3};
   scenario.software.calibration = CalibrationRecord{{"rows.tsv"}, 12, 0.02, 0.03};
 
-  const std::vector<Validation> parts = {validate(scenario, {row}), validate(scenario, {row, row})};
+  // Another profile that shares the fitted one, but not the tuned one.
+  Scenario other = scenario;
+  other.software.name = "other";
+  other.software.host.step_s.value = 3e-3;
+  const std::vector<Validation> parts = {validate(scenario, {row}), validate(scenario, {row, row}),
+                                         validate(other, {row})};
   const Validation all = together(parts);
-  ASSERT_EQ(all.profiles.size(), 3U);
+  const ChosenCount count = count_chosen(all.profiles);
+  EXPECT_EQ(count.fitted, before.fitted + 1);
+  EXPECT_EQ(count.tuned, before.tuned + 2);
+  ASSERT_EQ(all.profiles.size(), 4U);
   EXPECT_EQ(all.profiles[2].kind, "software");
-  EXPECT_EQ(all.profiles[2].fitted, fitted_before + 1);
+  EXPECT_EQ(all.profiles[2].chosen.size(), 2U);
   EXPECT_EQ(all.profiles[2].rows, 3);
-  EXPECT_TRUE(contains(validation_report(parts), "12     2.0         3.0\n")) << validation_report(parts);
+  const std::string report = validation_report(parts);
+  EXPECT_TRUE(contains(report, "12     2.0         3.0\n")) << report;
+  EXPECT_TRUE(contains(report, fmt::format("{} fitted + {} tuned = {}", count.fitted, count.tuned,
+                                           count.fitted + count.tuned)))
+      << report;
 }
 
 TEST(MeanTau, LeavesOutGroupsWithoutOne) {

@@ -11,6 +11,7 @@ enum class FileKind {
   scenario,
   model,
   hardware_profile,
+  host_profile,
   network_profile,
   software_profile,
   plan,
@@ -33,8 +34,8 @@ const char* noun_of(FileKind);
 inline constexpr const char* kTraceProducer = "\"otherData\": {\"producer\": \"paraplan\"}";
 
 // A guess, for messages: the kind whose keys or columns the beginning of a file names the most of, also when
-// it is broken elsewhere. Empty when it names fewer than two of any kind, and for what is no regular file or
-// cannot be read.
+// it is broken elsewhere. Empty when it names fewer than two of any kind, or as many of another, and for what
+// is no regular file or cannot be read.
 std::optional<FileKind> file_kind(const std::filesystem::path& path);
 
 // Proof, for what is to be replaced: the file has all keys or columns, or the mark, of all files of this kind

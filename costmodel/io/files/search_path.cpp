@@ -23,6 +23,8 @@ std::vector<const char*> subfolders(NamedFile kind) {
       return {"models", "scenarios/models"};
     case NamedFile::hardware:
       return {"profiles/hardware"};
+    case NamedFile::host:
+      return {"profiles/hosts"};
     case NamedFile::network:
       return {"profiles/networks"};
     case NamedFile::software:

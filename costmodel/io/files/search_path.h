@@ -9,12 +9,13 @@ namespace paraplan {
 // What a scenario names, and where it is looked for in each folder of its search path:
 //   model     models/NAME.toml, scenarios/models/NAME.toml
 //   hardware  profiles/hardware/NAME.toml
+//   host      profiles/hosts/NAME.toml
 //   network   profiles/networks/NAME.toml
 //   software  profiles/software/NAME.toml
 // A name that ends in ".toml" is a path from the scenario's own folder instead; so is one in ".json", to be
 // refused for what it is. Measured rows are always a path, from the scenario's own folder or from a folder
 // `scenarios` of the search path.
-enum class NamedFile { model, hardware, network, software, measured };
+enum class NamedFile { model, hardware, host, network, software, measured };
 
 // The search path of a scenario, nearest first: its own folder as it was typed, every folder above it, then
 // `data`. The folder that the program was started in does not count: a scenario means the same from anywhere.

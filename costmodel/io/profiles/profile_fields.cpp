@@ -112,7 +112,6 @@ void add_host(Host& h, ProfileFields& fields) {
           {"host.node_link_GBps", kGigaBytes, &h.node_link_bytes_per_s, kAmount, kOrZero, usual(25, 250)},
           {"host.adam_parameters_per_s", kOne, &h.adam_parameters_per_s, kParameters, kOrZero,
            usual(5e8, 4e9)},
-          {"host.launch_scale", kOne, &h.launch_scale, kScale, kOrOne},
           // 0 or absent: not known.
           {"host.kernel_launch_us", kMicro, &h.kernel_launch_s, kTime, kOrZero},
           {"host.graph_launch_us", kMicro, &h.graph_launch_s, kTime, kOrZero},
@@ -163,8 +162,6 @@ void add_host_cost(HostCost& h, ProfileFields& fields) {
           {"host.gather_us", kMicro, &h.gather_s, kTime, kRequired, usual(0.3, 500)},
           {"host.micro_batch_ms", kMilli, &h.micro_batch_s, kTime, kRequired, usual(0.5, 400)},
           {"host.step_ms", kMilli, &h.step_s, kTime, kRequired, usual(1, 100)},
-          // 0 or absent: the data loader is never the limit.
-          {"host.masked_token_us", kMicro, &h.masked_token_s, kTime, kOrZero, usual(10, 50)},
       });
 }
 
@@ -252,6 +249,12 @@ ProfileFields profile_fields(HardwareProfile& profile) {
   return fields;
 }
 
+ProfileFields profile_fields(HostProfile& host) {
+  ProfileFields fields;
+  fields.constants = {{"time_scale", kOne, &host.time_scale, kScale, kRequired, usual(0.3, 3)}};
+  return fields;
+}
+
 ProfileFields profile_fields(Network& n) {
   ProfileFields fields;
   fields.constants = {
@@ -280,6 +283,9 @@ ProfileFields profile_fields(SoftwareProfile& profile) {
 
 Constant* find_constant(HardwareProfile& profile, std::string_view key) {
   return find(profile_fields(profile), key);
+}
+Constant* find_constant(HostProfile& host, std::string_view key) {
+  return find(profile_fields(host), key);
 }
 Constant* find_constant(Network& network, std::string_view key) {
   return find(profile_fields(network), key);

@@ -8,6 +8,7 @@
 
 #include "costmodel/io/text/range.h"
 #include "costmodel/profile/hardware_profile.h"
+#include "costmodel/profile/host_profile.h"
 #include "costmodel/profile/software_profile.h"
 
 namespace paraplan {
@@ -22,7 +23,8 @@ struct Unit {
   double from_si(double value) const { return value * divisor / factor; }
 };
 
-// One number of a profile file: `key = { value = ..., kind = "...", source = "...", standard_error = ... }`.
+// One number of a profile file: `key = { value = ..., kind = "...", source = "..." }` and, where training
+// steps were looked at, tables, prior and standard_error.
 struct ConstantField {
   std::string key;                 // with its table and unit: "device.memory_bandwidth_GBps"
   Unit unit;                       // of the key
@@ -56,11 +58,13 @@ struct ProfileFields {
 };
 
 ProfileFields profile_fields(HardwareProfile& profile);
+ProfileFields profile_fields(HostProfile& host);
 ProfileFields profile_fields(Network& network);
 ProfileFields profile_fields(SoftwareProfile& profile);
 
 // The constant behind a key path such as "host.launch_us"; null when there is none.
 Constant* find_constant(HardwareProfile& profile, std::string_view key);
+Constant* find_constant(HostProfile& host, std::string_view key);
 Constant* find_constant(Network& network, std::string_view key);
 Constant* find_constant(SoftwareProfile& profile, std::string_view key);
 

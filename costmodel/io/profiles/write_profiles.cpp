@@ -29,6 +29,12 @@ std::string number_text(const Unit& unit, double si) {
   return fmt::format("{}", unit.from_si(si));
 }
 
+std::string quoted_list(const std::vector<std::string>& texts) {
+  std::vector<std::string> items;
+  for (const std::string& text : texts) items.push_back(quoted(text));
+  return fmt::format("{}", fmt::join(items, ", "));
+}
+
 // A table of samples beside a hardware profile.
 struct SampleTable {
   const char* key;     // that names it in the profile
@@ -68,6 +74,9 @@ class TomlWriter {
     std::string value =
         fmt::format("{{ value = {}, kind = \"{}\", source = {}", number_text(field.unit, c.value),
                     to_string(c.provenance), quoted(c.source));
+    if (c.from_rows())
+      value +=
+          fmt::format(", tables = [{}], prior = {}", quoted_list(c.tables), number_text(field.unit, c.prior));
     if (c.standard_error != 0) value += ", standard_error = " + number_text(field.unit, c.standard_error);
     add(field.key, value + " }");
   }
@@ -80,9 +89,7 @@ class TomlWriter {
 
   void add(const std::optional<CalibrationRecord>& record) {
     if (!record) return;
-    std::vector<std::string> tables;
-    for (const std::string& table : record->tables) tables.push_back(quoted(table));
-    add("calibration.tables", fmt::format("[{}]", fmt::join(tables, ", ")));
+    add("calibration.tables", fmt::format("[{}]", quoted_list(record->tables)));
     add("calibration.rows", fmt::format("{}", record->rows));
     add("calibration.mean_abs_error", fmt::format("{}", record->mean_abs_error));
     if (record->leave_one_out_error)
@@ -121,6 +128,15 @@ class TomlWriter {
   std::vector<std::pair<std::string, std::string>> tables_ = {{"", ""}};
 };
 
+template <class Profile>
+FileSet plain_files(Profile profile, const std::filesystem::path& file) {
+  TomlWriter writer;
+  if (!profile.description.empty()) writer.add("description", paraplan::quoted(profile.description));
+  writer.add(profile_fields(profile));
+  writer.add(profile.calibration);
+  return {{file, writer.text()}};
+}
+
 }  // namespace
 
 std::vector<std::pair<std::filesystem::path, FileKind>> sample_tables(const std::filesystem::path& file) {
@@ -149,26 +165,24 @@ FileSet profile_files(const HardwareProfile& profile, const std::filesystem::pat
   return files;
 }
 
+FileSet profile_files(const HostProfile& host, const std::filesystem::path& file) {
+  return plain_files(host, file);
+}
+
 FileSet profile_files(const Network& network, const std::filesystem::path& file) {
-  Network copy = network;
-  TomlWriter writer;
-  if (!network.description.empty()) writer.add("description", quoted(network.description));
-  writer.add(profile_fields(copy));
-  writer.add(network.calibration);
-  return {{file, writer.text()}};
+  return plain_files(network, file);
 }
 
 FileSet profile_files(const SoftwareProfile& profile, const std::filesystem::path& file) {
-  SoftwareProfile copy = profile;
-  TomlWriter writer;
-  if (!profile.description.empty()) writer.add("description", quoted(profile.description));
-  writer.add(profile_fields(copy));
-  writer.add(profile.calibration);
-  return {{file, writer.text()}};
+  return plain_files(profile, file);
 }
 
 void write_hardware(const HardwareProfile& profile, const std::filesystem::path& file) {
   write_text_files(profile_files(profile, file));
+}
+
+void write_host(const HostProfile& host, const std::filesystem::path& file) {
+  write_text_files(profile_files(host, file));
 }
 
 void write_network(const Network& network, const std::filesystem::path& file) {

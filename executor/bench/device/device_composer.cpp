@@ -31,7 +31,6 @@ class Composer {
     d.overlap_slowdown = assumption(1.1, "not measured on one device alone");
     profile.node.devices = 1;
     profile.node.topology = NodeTopology::none;
-    profile.host.launch_scale = assumption(1, "a host like the software profile's");
     return profile;
   }
 

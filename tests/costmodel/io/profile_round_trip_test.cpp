@@ -141,13 +141,19 @@ TEST_F(ProfileRoundTrip, ShippedProfiles) {
 
 TEST_F(ProfileRoundTrip, FittedValuesKeepTheirPrecision) {
   SoftwareProfile profile = load_software(folder_.write("p.toml", software_text()));
-  profile.host.launch_s = {1e-6 / 3, Provenance::fitted, "a fit", 1e-7 / 7};
-  profile.memory.fixed_bytes = {123456789.0 / 7, Provenance::fitted, "a fit", 0};
+  profile.host.launch_s = {1e-6 / 3, Provenance::fitted,       "a fit",
+                           1e-7 / 7, {"a \"b\".tsv", "c.tsv"}, 1e-6 / 9};
+  profile.memory.fixed_bytes = {123456789.0 / 7, Provenance::tuned, "by hand", 0, {"a.tsv"}, 0};
   write_software(profile, folder_.path() / "p.toml");
   const SoftwareProfile copy = load_software(folder_.path() / "p.toml");
   EXPECT_DOUBLE_EQ(copy.host.launch_s, profile.host.launch_s);
   EXPECT_DOUBLE_EQ(copy.host.launch_s.standard_error, profile.host.launch_s.standard_error);
+  EXPECT_EQ(copy.host.launch_s.tables, profile.host.launch_s.tables);
+  EXPECT_DOUBLE_EQ(copy.host.launch_s.prior, profile.host.launch_s.prior);
   EXPECT_DOUBLE_EQ(copy.memory.fixed_bytes, profile.memory.fixed_bytes);
+  EXPECT_EQ(copy.memory.fixed_bytes.provenance, Provenance::tuned);
+  EXPECT_EQ(copy.memory.fixed_bytes.tables, std::vector<std::string>{"a.tsv"});
+  EXPECT_EQ(copy.memory.fixed_bytes.prior, 0);
 }
 
 TEST_F(ProfileRoundTrip, NumbersAreWrittenInTheirUnitAsAPersonWould) {

@@ -41,7 +41,7 @@ TEST_F(Profiles, HardwareIsReadInSiUnits) {
 }
 
 TEST_F(Profiles, AConstantKeepsItsOrigin) {
-  const Constant expected{0.7, Provenance::fitted, "three rows", 0.02};
+  const Constant expected{0.7, Provenance::fitted, "three rows", 0.02, {"a.tsv", "b.tsv"}, 0.8};
   EXPECT_EQ(hardware(hardware_text()).device.gemm_efficiency, expected);
 }
 
@@ -52,7 +52,6 @@ TEST_F(Profiles, AbsentHardwareValuesTakeTheirDefaults) {
   EXPECT_EQ(profile.device.clock_hz, 0);
   EXPECT_TRUE(profile.device.asynchronous_launch);
   EXPECT_EQ(profile.host.memory_bytes, 0);
-  EXPECT_EQ(profile.host.launch_scale, 1);
 }
 
 TEST_F(Profiles, NetworkIsReadInSiUnits) {
@@ -104,6 +103,20 @@ TEST_F(Profiles, RefusesBrokenConstants) {
   EXPECT_EQ(error("{ value = 3, kind = \"measured\", source = \"x\", standard_error = 1 }"),
             "h.toml:13: device.kernel_floor_us.standard_error: belongs to kind = \"fitted\", the kind is "
             "\"measured\"");
+  EXPECT_EQ(error("{ value = 3, kind = \"tuned\", source = \"x\", prior = 2 }"),
+            "h.toml:13: device.kernel_floor_us.tables: missing; must be file names of the measured rows that "
+            "were looked at");
+  EXPECT_EQ(
+      error("{ value = 3, kind = \"fitted\", source = \"x\", tables = [\"a.tsv\"] }"),
+      "h.toml:13: device.kernel_floor_us.prior: missing; must be a number: the value without these rows");
+  EXPECT_EQ(
+      error("{ value = 3, kind = \"inferred\", source = \"x\", tables = [\"a.tsv\"] }"),
+      "h.toml:13: device.kernel_floor_us.tables: belongs to kind = \"fitted\" or \"tuned\", the kind is "
+      "\"inferred\"");
+  EXPECT_EQ(error("{ value = 3, kind = \"tuned\", source = \"x\", tables = [\"a.tsv\"], prior = 2, "
+                  "standard_error = 1 }"),
+            "h.toml:13: device.kernel_floor_us.standard_error: belongs to kind = \"fitted\", the kind is "
+            "\"tuned\"");
   EXPECT_EQ(error("{ value = 3, kind = \"measured\", sorce = \"x\" }"),
             "h.toml:13: device.kernel_floor_us.sorce: unknown key; did you mean \"source\"?");
 }

@@ -59,7 +59,7 @@ memory_GiB = { value = 16, kind = "datasheet", source = "maker" }
 memory_bandwidth_GBps = { value = 900, kind = "datasheet", source = "maker" }
 memory_efficiency = { value = 0.8, kind = "assumed", source = "guess" }
 peak_fp16_TFLOPs = { value = 112.5, kind = "datasheet", source = "maker" }
-gemm_efficiency = { value = 0.7, kind = "fitted", source = "three rows", standard_error = 0.02 }
+gemm_efficiency = { value = 0.7, kind = "fitted", source = "three rows", tables = ["a.tsv", "b.tsv"], prior = 0.8, standard_error = 0.02 }
 gemm_depth_overhead = { value = 100, kind = "assumed", source = "guess" }
 batched_gemm_efficiency = { value = 0.5, kind = "assumed", source = "guess" }
 processors = { value = 80, kind = "datasheet", source = "maker" }
@@ -95,7 +95,7 @@ stage_balance = "layers"
 [fusion]
 softmax = false
 [host]
-launch_us = { value = 7, kind = "fitted", source = "rows of a table", standard_error = 0.5 }
+launch_us = { value = 7, kind = "fitted", source = "rows of a table", tables = ["a.tsv"], prior = 9, standard_error = 0.5 }
 backward_launch_us = { value = 6, kind = "assumed", source = "guess" }
 collective_launch_us = { value = 30, kind = "assumed", source = "guess" }
 recompute_us = { value = 40, kind = "assumed", source = "guess" }
