@@ -46,28 +46,28 @@ const std::vector<KindNames>& kinds() {
        "hardware profile",
        "a hardware profile",
        "a scenario names it as its hardware",
-       {"device", "host", "node", "measured_on", "gemm_samples", "op_samples", "collective_samples", "base"},
+       {"device", "host", "node", "measured_on", "gemm_samples", "op_samples", "collective_samples"},
        {"device.memory_GiB", "device.memory_bandwidth_GBps", "device.gemm_efficiency",
         "device.kernel_floor_us", "node.topology", "node.devices"}},
       {host_profile,
        "host profile",
        "a host profile",
        "a scenario names it as its host",
-       {"time_scale", "calibration", "base"},
+       {"time_scale", "calibration"},
        {"time_scale", "calibration.tables", "calibration.rows", "calibration.mean_abs_error"}},
       {network_profile,
        "network profile",
        "a network profile",
        "a scenario names it as its network",
        {"nics_per_node", "nic_GBps", "collective_efficiency", "point_to_point_efficiency", "latency_us",
-        "hop_us", "straggler", "base"},
+        "hop_us", "straggler"},
        {"nics_per_node", "nic_GBps", "collective_efficiency", "point_to_point_efficiency", "latency_us",
         "hop_us"}},
       {software_profile,
        "software profile",
        "a software profile",
        "a scenario names it as its software",
-       {"stage_balance", "fusion", "host", "state", "optimizer", "communication", "memory", "base"},
+       {"stage_balance", "fusion", "host", "state", "optimizer", "communication", "memory"},
        {"stage_balance", "host.launch_us", "state.gradient_bytes", "optimizer.bytes_per_parameter",
         "communication.gradient_reduction", "memory.fixed_MiB"}},
       {plan,
@@ -231,7 +231,7 @@ std::optional<FileKind> file_kind(const std::filesystem::path& path) {
     return std::ranges::count_if(kind.names, [&names](const auto& name) { return names.contains(name); });
   };
   const auto best = std::ranges::max_element(kinds(), {}, found);
-  if (found(*best) < kLeastNames || std::ranges::count(kinds(), found(*best), found) > 1) return std::nullopt;
+  if (found(*best) < kLeastNames) return std::nullopt;
   return best->kind;
 }
 

@@ -34,7 +34,7 @@ const char* noun_of(FileKind);
 inline constexpr const char* kTraceProducer = "\"otherData\": {\"producer\": \"paraplan\"}";
 
 // A guess, for messages: the kind whose keys or columns the beginning of a file names the most of, also when
-// it is broken elsewhere. Empty when it names fewer than two of any kind, or as many of another, and for what
+// it is broken elsewhere. Empty when it names fewer than two of any kind, and for what
 // is no regular file or cannot be read.
 std::optional<FileKind> file_kind(const std::filesystem::path& path);
 
