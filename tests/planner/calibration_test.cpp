@@ -86,6 +86,27 @@ TEST(Calibration, WritesWhatItFittedIntoTheProfiles) {
   EXPECT_GT(hardware.calibration->leave_one_out_error.value(), hardware.calibration->mean_abs_error);
 }
 
+TEST(Calibration, FindsTheSpeedOfAHost) {
+  Scenario truth = true_scenario();
+  truth.host.name = "slow";
+  truth.host.time_scale = {.value = 2, .provenance = Provenance::assumed, .source = "a guess"};
+  CalibrationPart part{truth, "truth.tsv", measure(truth)};
+  part.scenario.host.time_scale.value = 1;
+  const Calibration result = calibrate({part}, options_for({"host.time_scale"}));
+  ASSERT_EQ(result.constants.size(), 1U);
+  EXPECT_NEAR(result.constants[0].fitted, 2, 0.05);
+  const Constant& written = result.profiles.hosts.at("slow").time_scale;
+  EXPECT_EQ(written.value, result.constants[0].fitted);
+  EXPECT_EQ(written.prior, 1);
+  EXPECT_TRUE(result.profiles.software.empty());
+
+  // Fitted again, it starts from the same prior.
+  part.scenario.host = result.profiles.hosts.at("slow");
+  const Calibration again = calibrate({part}, options_for({"host.time_scale"}));
+  EXPECT_EQ(again.constants[0].target.start, 1);
+  EXPECT_NEAR(again.constants[0].fitted, result.constants[0].fitted, 1e-4);
+}
+
 TEST(Calibration, ThroughputsCountAsTimes) {
   CalibrationPart part = perturbed_part(true_scenario());
   const Calibration times = calibrate({part}, options_for(kThreeKinds));
