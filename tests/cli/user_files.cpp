@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "costmodel/io/profiles/op_samples.h"
+#include "costmodel/io/profiles/profiles.h"
 
 namespace paraplan {
 namespace {
@@ -69,11 +70,11 @@ precision = "fp16"
                      root);
 }
 
-std::string far_off_software() {
-  std::string text = shipped("profiles/software/megatron_lm_2023.toml");
-  const std::string launch = "\nlaunch_us = { value = ";
-  const size_t value = text.find(launch) + launch.size();
-  return text.replace(value, text.find(',', value) - value, "200");
+SoftwareProfile far_off_software() {
+  SoftwareProfile software =
+      load_software(std::string(PARAPLAN_SOURCE_DIR) + "/profiles/software/megatron_lm_2023.toml");
+  software.host.launch_s.value = 200e-6;
+  return software;
 }
 
 }  // namespace
@@ -94,7 +95,7 @@ UserFiles::UserFiles() : folder_(scratch_file("user")) {
         "id\tmodel\tdata\ttensor\tpipeline\tmicro_batch\titeration_time_s\none\tother\t1\t2\t1\t2\t0.1\n");
   write("tokens.bin", std::string(400, '\0'));
   write("fit.toml", fit_job());
-  write("far_off.toml", far_off_software());
+  write_software(far_off_software(), folder_ / "far_off.toml");
   for (const char* arguments :
        {"plan job.toml --out plan.toml", "run plan.toml --steps 1 --warmup 0 --out run.toml",
         "profile --for job.toml --budget-s 0.2 --out mine.toml"}) {
