@@ -102,7 +102,9 @@ TEST(Calibration, FindsTheSpeedOfAHost) {
 
   // Fitted again, it starts from the same prior.
   part.scenario.host = result.profiles.hosts.at("slow");
+  part.scenario.host.time_scale.value = 1.5;
   const Calibration again = calibrate({part}, options_for({"host.time_scale"}));
+  ASSERT_EQ(again.constants.size(), 1U) << again.failure;
   EXPECT_EQ(again.constants[0].target.start, 1);
   EXPECT_NEAR(again.constants[0].fitted, result.constants[0].fitted, 1e-4);
 }
