@@ -32,7 +32,7 @@ enum class MemoryCategory {
   loss,                   // logits and their fp32 copies
   recompute,              // transient activations of the layer being recomputed
   communication_buffers,  // gathered parameters, pipeline messages, sequence-parallel gathers
-  temporary,              // optimizer's temporaries
+  temporary,              // tensors that ops work on and nothing keeps; the optimizer's temporaries
   framework,              // fixed workspaces, device context, communicators
   fragmentation,          // reserved but not allocated
 };

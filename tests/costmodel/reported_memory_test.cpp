@@ -120,7 +120,7 @@ TEST(ReportedMemory, AnEagerLossOfALargeVocabularyIsTight) {
   const Prediction p = with("hf_deepspeed_zero");
   EXPECT_EQ(p.fit, Fit::tight);  // ran out of memory with an eager loss, ran with one in chunks
   EXPECT_GT(p.device_memory_bytes, 80 * kGiB);  // the eager one
-  EXPECT_LT(p.least_device_memory_bytes, 80 * kGiB);
+  EXPECT_LT(p.least_device_memory_bytes, 66 * kGiB);
 }
 
 TEST(ReportedMemory, TrainingInSinglePrecisionTakesSixteenBytesPerParameter) {
