@@ -91,6 +91,7 @@ void Parameters::fill_initial_values() {
       if (!slot.owned) continue;
       const bool sharded = zero_stage_ == 3;
       const Part part = sharded ? slot.part : Part{0, slot.elements()};
+      if (part.count == 0) continue;  // more ranks than elements
       const auto values = static_cast<size_t>(part.count);
       std::vector<char> host(values * static_cast<size_t>(size_of(type_)));
       const int64_t columns = slot.place.weight.columns;
