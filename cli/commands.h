@@ -22,5 +22,6 @@ void add_validate(CLI::App& app, Command& chosen);
 void add_calibrate(CLI::App& app, Command& chosen);
 void add_profile(CLI::App& app, Command& chosen);
 void add_run(CLI::App& app, Command& chosen);
+void add_export(CLI::App& app, Command& chosen);
 
 }  // namespace paraplan

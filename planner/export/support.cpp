@@ -1,0 +1,115 @@
+#include "planner/export/support.h"
+
+#include <algorithm>
+
+#include "costmodel/model/family.h"
+
+namespace paraplan {
+namespace {
+
+constexpr const char* kYes = nullptr;
+constexpr const char* kNoPipeline =
+    "pipeline stages are not part of this format; a script builds them itself";
+constexpr const char* kNoContext = "the format has no context parallelism";
+constexpr const char* kOneFOneB = "only 1F1B and its interleaved form are there";
+constexpr const char* kNoSequence = "the format has no switch for sequence parallelism";
+constexpr const char* kOtherSelective =
+    "its selective checkpointing saves other tensors than the attention core's input";
+constexpr const char* kNoSelective = "recompute is all layers or none";
+constexpr const char* kNoLayers = "recompute is all layers or none, not a number of layers";
+constexpr const char* kNoOptimizerShards = "optimizer states alone cannot be sharded (FSDP: zero_stage 2 or 3)";
+constexpr const char* kNoOptimizerOffload = "FSDP offloads parameters with the optimizer, or nothing";
+constexpr const char* kNoParameterOffload = "only the optimizer's states can be offloaded";
+constexpr const char* kNoReplicas =
+    "zero_stage 0 is plain data parallelism here, which goes with no other kind; give zero_stage 2 or 3";
+constexpr const char* kOrder = "the order of ranks is fixed";
+constexpr const char* kNoPreset = "the framework has no such model";
+constexpr const char* kNoQkvBias = "its llama has no biases";
+constexpr const char* kNoHalf = "training in fp16 needs loss scaling, which is not there";
+
+bool is_family(const Launch& launch, Family family) {
+  return family_of(launch) == family;
+}
+
+bool has_qkv_bias_alone(const Launch& launch) {
+  return is_family(launch, Family::llama) && launch.model.kinds.front().attention.qkv_bias;
+}
+
+bool has_zero(const Launch& launch, int stage) {
+  return launch.layout.zero_stage == stage && launch.layout.data > 1;
+}
+
+bool has_replicas_beside_others(const Launch& launch) {
+  return has_zero(launch, 0) && launch.layout.devices() > launch.layout.data;
+}
+
+}  // namespace
+
+const std::vector<Feature>& export_features() {
+  using L = const Launch&;
+  // Order: megatron, megatron-bridge, torchtitan, deepspeed, accelerate, automodel, ms-swift.
+  static const std::vector<Feature> features = {
+      {"model", "gpt", [](L l) { return is_family(l, Family::gpt); },
+       {kYes, kYes, kNoPreset, kYes, kYes, kYes, kYes}},
+      {"model", "bert", [](L l) { return is_family(l, Family::bert); },
+       {kYes, kNoPreset, kNoPreset, kYes, kYes, kNoPreset, kNoPreset}},
+      {"model", "llama", [](L l) { return is_family(l, Family::llama); },
+       {kYes, kYes, kYes, kYes, kYes, kYes, kYes}},
+      {"model", "biases of q, k and v alone", has_qkv_bias_alone,
+       {kYes, kYes, kNoQkvBias, kYes, kYes, kYes, kYes}},
+      {"precision", "fp16", [](L l) { return l.precision == Precision::fp16; },
+       {kYes, kYes, kNoHalf, kYes, kYes, kNoHalf, kYes}},
+      {"precision", "bf16", [](L l) { return l.precision == Precision::bf16; },
+       {kYes, kYes, kYes, kYes, kYes, kYes, kYes}},
+      {"precision", "fp32", [](L l) { return l.precision == Precision::fp32; },
+       {kYes, kYes, kYes, kYes, kYes, kYes, kYes}},
+      {"zero_stage", "0 beside other parallelism", has_replicas_beside_others,
+       {kYes, kYes, kYes, kYes, kNoReplicas, kNoReplicas, kYes}},
+      {"tensor", "> 1", [](L l) { return l.layout.tensor > 1; },
+       {kYes, kYes, kYes, kYes, kYes, kYes, kYes}},
+      {"sequence_parallel", "on", [](L l) { return l.layout.sequence_parallel; },
+       {kYes, kYes, kYes, kNoSequence, kNoSequence, kYes, kYes}},
+      {"pipeline", "> 1", [](L l) { return l.layout.pipeline > 1; },
+       {kYes, kYes, kYes, kNoPipeline, kNoPipeline, kYes, kYes}},
+      {"schedule", "gpipe",
+       [](L l) { return l.layout.pipeline > 1 && l.layout.schedule == PipelineSchedule::gpipe; },
+       {kOneFOneB, kOneFOneB, kYes, kNoPipeline, kNoPipeline, kYes, kOneFOneB}},
+      {"virtual_stages", "> 1", [](L l) { return l.layout.virtual_stages > 1; },
+       {kYes, kYes, kYes, kNoPipeline, kNoPipeline, kYes, kYes}},
+      {"stage_layers", "unequal", [](L l) { return !l.layout.stage_layers.empty(); },
+       {kYes, kYes, kYes, kNoPipeline, kNoPipeline, kYes, kYes}},
+      {"context", "> 1", [](L l) { return l.layout.context > 1; },
+       {kYes, kYes, kYes, kNoContext, kYes, kYes, kYes}},
+      {"recompute", "selective", [](L l) { return l.layout.recompute == Recompute::selective; },
+       {kYes, kYes, kOtherSelective, kNoSelective, kNoSelective, kOtherSelective, kYes}},
+      {"recompute", "full", [](L l) { return l.layout.recompute == Recompute::full; },
+       {kYes, kYes, kYes, kYes, kYes, kYes, kYes}},
+      {"recompute", "layers", [](L l) { return l.layout.recompute == Recompute::layers; },
+       {kYes, kYes, kNoLayers, kNoLayers, kNoLayers, kNoLayers, kYes}},
+      {"zero_stage", "1", [](L l) { return has_zero(l, 1); },
+       {kYes, kYes, kNoOptimizerShards, kYes, kNoOptimizerShards, kNoOptimizerShards, kYes}},
+      {"zero_stage", "2", [](L l) { return has_zero(l, 2); },
+       {kYes, kYes, kYes, kYes, kYes, kYes, kYes}},
+      {"zero_stage", "3", [](L l) { return has_zero(l, 3); },
+       {kYes, kYes, kYes, kYes, kYes, kYes, kYes}},
+      {"offload", "optimizer", [](L l) { return l.layout.offload == Offload::optimizer; },
+       {kYes, kYes, kNoOptimizerOffload, kYes, kNoOptimizerOffload, kNoOptimizerOffload, kYes}},
+      {"offload", "optimizer+parameters",
+       [](L l) { return l.layout.offload == Offload::optimizer_and_parameters; },
+       {kNoParameterOffload, kNoParameterOffload, kYes, kYes, kYes, kYes, kNoParameterOffload}},
+      {"placement", "another order of ranks", [](L l) { return l.layout.placement != Layout{}.placement; },
+       {kOrder, kOrder, kOrder, kOrder, kOrder, kOrder, kOrder}},
+  };
+  return features;
+}
+
+std::optional<Inexpressible> inexpressible(const Launch& launch, Target target) {
+  for (const Feature& feature : export_features()) {
+    const char* missing = feature.missing[static_cast<int>(target)];
+    if (missing != nullptr && feature.is_used(launch))
+      return Inexpressible{feature.key, std::string(feature.name) + ": " + missing};
+  }
+  return std::nullopt;
+}
+
+}  // namespace paraplan
