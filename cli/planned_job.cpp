@@ -19,10 +19,11 @@ PlannedJob job_of_plan(const std::string& file) {
   job.scenario = load_and_warn(plan.scenario_file);
   job.scenario.cluster = plan.cluster;
   if (scenario_digest(job.scenario) != plan.digest)
-    throw InputError(file, 0, "digest",
-                     fmt::format("was made from other inputs than {} and its profiles hold now; make the plan "
-                                 "again with `paraplan plan`",
-                                 plan.scenario_file));
+    throw InputError(
+        file, 0, "digest",
+        fmt::format("was made from other inputs than {} and its profiles hold now; make the plan "
+                    "again with `paraplan plan`",
+                    plan.scenario_file));
   job.prediction = predict_or_fail(job.scenario, plan.layout, file, "layout");
   job.files = job.scenario.files;
   job.files.push_back(file);

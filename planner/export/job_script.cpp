@@ -36,9 +36,10 @@ std::string starter_line(const Launch& launch, Starter starter, const Meeting& m
           "torchrun --nnodes {} --nproc-per-node {} --node-rank {} --master-addr {} --master-port {}",
           cluster.nodes, cluster.devices_per_node, meeting.rank, meeting.host, meeting.port);
     case Starter::accelerate:
-      return fmt::format("accelerate launch --num_machines {} --num_processes {} --machine_rank {} "
-                         "--main_process_ip {} --main_process_port {}",
-                         cluster.nodes, cluster.devices(), meeting.rank, meeting.host, meeting.port);
+      return fmt::format(
+          "accelerate launch --num_machines {} --num_processes {} --machine_rank {} "
+          "--main_process_ip {} --main_process_port {}",
+          cluster.nodes, cluster.devices(), meeting.rank, meeting.host, meeting.port);
     case Starter::environment:
       return fmt::format("env NNODES={} NPROC_PER_NODE={} NODE_RANK={} MASTER_ADDR={} MASTER_PORT={}",
                          cluster.nodes, cluster.devices_per_node, meeting.rank, meeting.host, meeting.port);
@@ -59,14 +60,16 @@ std::string script_for_torchrun(const Launch& launch, const Job& job) {
           : "# Run this on every node, with NODE_RANK = 0, 1, ... and MASTER_ADDR = the name of node 0.\n";
   return "#!/usr/bin/env bash\n" + comments(job.remarks) + where + "set -euo pipefail\n" +
          exports(job.environment) +
-         command(launch, job, {"\"${NODE_RANK:-0}\"", "\"${MASTER_ADDR:-localhost}\"", "\"${MASTER_PORT:-29500}\""}, "") +
+         command(launch, job,
+                 {"\"${NODE_RANK:-0}\"", "\"${MASTER_ADDR:-localhost}\"", "\"${MASTER_PORT:-29500}\""}, "") +
          "\n";
 }
 
 std::string slurm_options(const Launch& launch) {
-  return fmt::format("#SBATCH --job-name={}\n#SBATCH --nodes={}\n#SBATCH --ntasks-per-node=1\n"
-                     "#SBATCH --gpus-per-node={}\n#SBATCH --exclusive\n",
-                     launch.name, launch.cluster.nodes, launch.cluster.devices_per_node);
+  return fmt::format(
+      "#SBATCH --job-name={}\n#SBATCH --nodes={}\n#SBATCH --ntasks-per-node=1\n"
+      "#SBATCH --gpus-per-node={}\n#SBATCH --exclusive\n",
+      launch.name, launch.cluster.nodes, launch.cluster.devices_per_node);
 }
 
 // One task per node, which starts the processes there. Quotes inside are the task's.
@@ -97,42 +100,44 @@ std::string job_set(const Launch& launch, const Job& job) {
   const Cluster& cluster = launch.cluster;
   std::string variables;
   for (const Setting& variable : job.environment)
-    variables += fmt::format("{}- {{name: {}, value: \"{}\"}}\n", std::string(18, ' '), variable.name,
-                             variable.value);
+    variables +=
+        fmt::format("{}- {{name: {}, value: \"{}\"}}\n", std::string(18, ' '), variable.name, variable.value);
   const Meeting meeting{"$JOB_COMPLETION_INDEX", "$MASTER_ADDR", "29500"};
   return comments(job.remarks) +
-         "# Put the name of your image in place of IMAGE, then: kubectl apply -f this file (JobSet must be installed).\n" +
-         fmt::format("apiVersion: jobset.x-k8s.io/v1alpha2\n"
-                     "kind: JobSet\n"
-                     "metadata:\n"
-                     "  name: {}\n"
-                     "spec:\n"
-                     "  replicatedJobs:\n"
-                     "    - name: node\n"
-                     "      replicas: 1\n"
-                     "      template:\n"
-                     "        spec:\n"
-                     "          completions: {}\n"
-                     "          parallelism: {}\n"
-                     "          completionMode: Indexed\n"
-                     "          backoffLimit: 0\n"
-                     "          template:\n"
-                     "            spec:\n"
-                     "              restartPolicy: Never\n"
-                     "              containers:\n"
-                     "                - name: train\n"
-                     "                  image: IMAGE\n"
-                     "                  env:\n"
-                     "                  - {{name: MASTER_ADDR, value: {}-node-0-0.{}}}\n"
-                     "{}"
-                     "                  resources: {{limits: {{nvidia.com/gpu: {}}}}}\n"
-                     "                  command:\n"
-                     "                  - bash\n"
-                     "                  - -c\n"
-                     "                  - |\n"
-                     "                    {}\n",
-                     name, cluster.nodes, cluster.nodes, name, name, variables, cluster.devices_per_node,
-                     command(launch, job, meeting, indent));
+         "# Put the name of your image in place of IMAGE, then: kubectl apply -f this file (JobSet must be "
+         "installed).\n" +
+         fmt::format(
+             "apiVersion: jobset.x-k8s.io/v1alpha2\n"
+             "kind: JobSet\n"
+             "metadata:\n"
+             "  name: {}\n"
+             "spec:\n"
+             "  replicatedJobs:\n"
+             "    - name: node\n"
+             "      replicas: 1\n"
+             "      template:\n"
+             "        spec:\n"
+             "          completions: {}\n"
+             "          parallelism: {}\n"
+             "          completionMode: Indexed\n"
+             "          backoffLimit: 0\n"
+             "          template:\n"
+             "            spec:\n"
+             "              restartPolicy: Never\n"
+             "              containers:\n"
+             "                - name: train\n"
+             "                  image: IMAGE\n"
+             "                  env:\n"
+             "                  - {{name: MASTER_ADDR, value: {}-node-0-0.{}}}\n"
+             "{}"
+             "                  resources: {{limits: {{nvidia.com/gpu: {}}}}}\n"
+             "                  command:\n"
+             "                  - bash\n"
+             "                  - -c\n"
+             "                  - |\n"
+             "                    {}\n",
+             name, cluster.nodes, cluster.nodes, name, name, variables, cluster.devices_per_node,
+             command(launch, job, meeting, indent));
 }
 
 }  // namespace

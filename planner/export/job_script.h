@@ -19,7 +19,7 @@ enum class Starter {
 struct Job {
   Starter starter = Starter::torchrun;
   std::vector<Setting> environment = {};
-  std::string program;                 // with its fixed arguments
+  std::string program;                      // with its fixed arguments
   std::vector<std::string> arguments = {};  // one line each
   std::vector<std::string> remarks = {};    // lines for the head of the file
 };

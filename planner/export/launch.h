@@ -22,9 +22,9 @@ struct Launch {
   int64_t seq_length = 0;
   int64_t global_batch = 0;  // samples per step
   Precision precision = Precision::bf16;
-  Fusion fusion;                     // which kernels are asked for
-  bool overlaps_reduction = false;   // gradients are reduced beside the last backward pass
-  bool overlaps_tensor = false;      // tensor-parallel collectives run beside GEMMs
+  Fusion fusion;                      // which kernels are asked for
+  bool overlaps_reduction = false;    // gradients are reduced beside the last backward pass
+  bool overlaps_tensor = false;       // tensor-parallel collectives run beside GEMMs
   std::vector<int64_t> chunk_layers;  // of each virtual stage in model order
 };
 

@@ -21,7 +21,7 @@ const std::vector<Feature>& export_features();
 
 // A setting that a target cannot express.
 struct Inexpressible {
-  std::string key, reason;
+  std::string key, value, reason;
 };
 std::optional<Inexpressible> inexpressible(const Launch& launch, Target target);
 

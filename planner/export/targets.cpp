@@ -17,8 +17,8 @@ constexpr std::array<const char*, kTargets> kNames = {
 constexpr std::array<const char*, 4> kLaunchers = {"torchrun", "srun", "sbatch", "kubernetes"};
 
 using Writer = TargetFiles (*)(const Launch&);
-constexpr std::array<Writer, kTargets> kWriters = {write_megatron,   write_megatron_bridge, write_torchtitan,
-                                                   write_deepspeed,  write_accelerate,      write_automodel,
+constexpr std::array<Writer, kTargets> kWriters = {write_megatron,  write_megatron_bridge, write_torchtitan,
+                                                   write_deepspeed, write_accelerate,      write_automodel,
                                                    write_ms_swift};
 
 // Place of one of `names`; the last where it is none, which callers have excluded.
@@ -58,8 +58,9 @@ Launcher launcher_named(const std::string& name) {
 Export export_launch(const Launch& launch, Target target, Launcher launcher,
                      const std::vector<std::string>& remarks) {
   if (const auto obstacle = inexpressible(launch, target))
-    throw InputError("export", 0, obstacle->key,
-                     fmt::format("{} cannot express it: {}", to_string(target), obstacle->reason));
+    throw InputError(
+        "export", 0, obstacle->key,
+        fmt::format("{} cannot express \"{}\": {}", to_string(target), obstacle->value, obstacle->reason));
   TargetFiles written = kWriters[static_cast<size_t>(target)](launch);
   written.job.remarks = {fmt::format("Written by {}.", kLaunchMark)};
   written.job.remarks.insert(written.job.remarks.end(), remarks.begin(), remarks.end());

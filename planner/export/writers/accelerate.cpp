@@ -53,8 +53,11 @@ std::string config_text(const Launch& launch) {
              "machine_rank: 0\n"
              "mixed_precision: {}\n"
              "main_training_function: main\n",
-             kLaunchMark, fsdp ? "FSDP" : cluster.devices() > 1 ? "MULTI_GPU" : "'NO'", cluster.nodes, cluster.devices(),
-             precision) +
+             kLaunchMark,
+             fsdp                    ? "FSDP"
+             : cluster.devices() > 1 ? "MULTI_GPU"
+                                     : "'NO'",
+             cluster.nodes, cluster.devices(), precision) +
          (fsdp ? fsdp_text(launch) : "");
 }
 

@@ -56,10 +56,11 @@ std::string distributed_text(const Launch& launch) {
       plain ? "ddp" : "fsdp2", layout.data, layout.tensor, layout.pipeline, layout.context,
       yaml(layout.recompute == Recompute::full));
   if (plain) return text;
-  text += fmt::format("  sequence_parallel: {}\n  reshard_after_forward: {}\n", yaml(layout.sequence_parallel),
-                      yaml(layout.zero_stage == 3));
+  text += fmt::format("  sequence_parallel: {}\n  reshard_after_forward: {}\n",
+                      yaml(layout.sequence_parallel), yaml(layout.zero_stage == 3));
   if (layout.offload == Offload::optimizer_and_parameters)
-    text += "  offload_policy:\n    _target_: torch.distributed.fsdp.CPUOffloadPolicy\n    pin_memory: true\n";
+    text +=
+        "  offload_policy:\n    _target_: torch.distributed.fsdp.CPUOffloadPolicy\n    pin_memory: true\n";
   return text + precision_text(launch) + pipeline_text(launch);
 }
 
@@ -82,7 +83,8 @@ std::string config_text(const Launch& launch) {
              "    _target_: transformers.AutoConfig.from_pretrained\n"
              "    pretrained_model_name_or_path: model\n"
              "  torch_dtype: float32\n\n",
-             kLaunchMark, launch.global_batch, pipelined ? launch.global_batch / layout.data : layout.micro_batch) +
+             kLaunchMark, launch.global_batch,
+             pipelined ? launch.global_batch / layout.data : layout.micro_batch) +
          distributed_text(launch) +
          fmt::format(
              "\nloss_fn:\n"
@@ -106,7 +108,8 @@ std::string config_text(const Launch& launch) {
 
 TargetFiles write_automodel(const Launch& launch) {
   Job job{.program = "-m nemo_automodel.recipes.llm.train_ft", .arguments = {"--config automodel.yaml"}};
-  return {{{"model/config.json", hf_config(launch)}, {"automodel.yaml", config_text(launch)}}, job,
+  return {{{"model/config.json", hf_config(launch)}, {"automodel.yaml", config_text(launch)}},
+          job,
           {"Written for nemo-automodel 0.7; the folder model/ holds the model's sizes.",
            "The data set is a mock one: put yours in its place."}};
 }

@@ -22,11 +22,12 @@ Json zero_optimization(const Launch& launch) {
 }
 
 std::string config_text(const Launch& launch) {
-  Json config = {{"train_batch_size", launch.global_batch},
-                 {"train_micro_batch_size_per_gpu", launch.layout.micro_batch},
+  Json config = {{"train_micro_batch_size_per_gpu", launch.layout.micro_batch},
                  {"gradient_accumulation_steps", micro_batches(launch)},
                  {"gradient_clipping", 1.0},
                  {"zero_optimization", zero_optimization(launch)}};
+  // DeepSpeed counts every rank into this one, those of a tensor group, too, which share their samples.
+  if (launch.layout.tensor == 1) config["train_batch_size"] = launch.global_batch;
   if (launch.precision != Precision::fp32) config[to_string(launch.precision)] = {{"enabled", true}};
   if (launch.layout.tensor > 1) config["tensor_parallel"] = {{"autotp_size", launch.layout.tensor}};
   config["_written_by"] = kLaunchMark;  // DeepSpeed passes over names that it does not know

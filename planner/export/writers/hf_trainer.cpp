@@ -16,13 +16,13 @@ TargetFiles hf_trainer(const Launch& launch) {
                    fmt::format("--gradient_accumulation_steps {}", micro_batches(launch))};
   if (launch.precision != Precision::fp32)
     job.arguments.push_back(fmt::format("--{} True", to_string(launch.precision)));
-  job.arguments.insert(job.arguments.end(),
-                       {"--do_train", "--max_steps 20", "--output_dir out",
-                        "--tokenizer_name \"${TOKENIZER:?name a tokenizer}\"",
-                        "--dataset_name \"${DATASET:?name a data set}\""});
+  job.arguments.insert(job.arguments.end(), {"--do_train", "--max_steps 20", "--output_dir out",
+                                             "--tokenizer_name \"${TOKENIZER:?name a tokenizer}\"",
+                                             "--dataset_name \"${DATASET:?name a data set}\""});
   if (launch.layout.recompute == Recompute::full)
     job.arguments.insert(job.arguments.begin(), "--gradient_checkpointing True");
-  return {{{"model.json", hf_config(launch)}}, job,
+  return {{{"model.json", hf_config(launch)}},
+          job,
           {fmt::format("{} is the example script of transformers; TRAIN_SCRIPT may name another that takes "
                        "TrainingArguments.",
                        script)}};

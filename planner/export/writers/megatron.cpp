@@ -26,9 +26,9 @@ std::string flag_name(const Setting& setting) {
   return flag;
 }
 
-// The layout's letters mean something to the shell, too.
+// The layout's letters mean something to the shell, too. Single quotes are those of a job's whole command.
 std::string shell_word(const std::string& value) {
-  return value.find_first_of("|*") == std::string::npos ? value : "'" + value + "'";
+  return value.find_first_of("|*") == std::string::npos ? value : "\"" + value + "\"";
 }
 
 std::string flag(const Setting& setting) {
@@ -44,13 +44,15 @@ TargetFiles write_megatron(const Launch& launch) {
           .program = bert ? "pretrain_bert.py" : "pretrain_gpt.py"};
   for (const Setting& setting : megatron_model(launch)) job.arguments.push_back(flag(setting));
   for (const Setting& setting : megatron_layout(launch)) job.arguments.push_back(flag(setting));
-  for (const char* argument : {"--tokenizer-type NullTokenizer", "--mock-data", "--lr 1e-4", "--train-iters 20",
-                               "--eval-iters 0", "--log-interval 1"})
+  for (const char* argument : {"--tokenizer-type NullTokenizer", "--mock-data", "--lr 1e-4",
+                               "--train-iters 20", "--eval-iters 0", "--log-interval 1"})
     job.arguments.emplace_back(argument);
-  return {{}, job,
-          {"Written for megatron-core 0.19; start it in a checkout of Megatron-LM.",
-           "The last six lines are a trial on mock data: put your data, tokenizer, schedule and checkpoints in "
-           "their place."}};
+  return {
+      {},
+      job,
+      {"Written for megatron-core 0.19; start it in a checkout of Megatron-LM.",
+       "The last six lines are a trial on mock data: put your data, tokenizer, schedule and checkpoints in "
+       "their place."}};
 }
 
 }  // namespace paraplan

@@ -37,7 +37,7 @@ std::string precision_recipe(Precision precision) {
 std::string override_text(const Setting& setting) {
   std::string name = setting.name, value = setting.value;
   if (name == "bias_gelu_fusion" || name == "bias_swiglu_fusion") name = "bias_activation_fusion";
-  if (name == "pipeline_model_parallel_layout") return fmt::format("'model.{}=\"{}\"'", name, value);
+  if (name == "pipeline_model_parallel_layout") return fmt::format("\"model.{}=\\\"{}\\\"\"", name, value);
   return fmt::format("{}.{}={}", part_of(name), name, value);
 }
 
@@ -84,7 +84,8 @@ std::string provider_arguments(const Launch& launch) {
 
 std::string train_script(const Launch& launch) {
   return fmt::format(
-      "\"\"\"Trains {0} with Megatron-Bridge; every argument KEY=VALUE overrides a key of its ConfigContainer.\n\n"
+      "\"\"\"Trains {0} with Megatron-Bridge; every argument KEY=VALUE overrides a key of its "
+      "ConfigContainer.\n\n"
       "Written by {4} for megatron-bridge 0.6. Data are mock data; put yours into config().\n\"\"\"\n"
       "import sys\n\n"
       "import torch.nn.functional as F\n"
@@ -104,19 +105,17 @@ std::string train_script(const Launch& launch) {
       "    return cfg\n\n\n"
       "if __name__ == \"__main__\":\n"
       "    pretrain(process_config_with_overrides(config(), cli_overrides=sys.argv[1:]), forward_step)\n",
-      launch.model.name, provider_arguments(launch), launch.model.vocab, launch.seq_length,
-      kLaunchMark);
+      launch.model.name, provider_arguments(launch), launch.model.vocab, launch.seq_length, kLaunchMark);
 }
 
 }  // namespace
 
 TargetFiles write_megatron_bridge(const Launch& launch) {
-  Job job{.environment = megatron_environment(launch),
-          .program = "train.py",
-          .arguments = overrides(launch)};
-  std::vector<std::string> notes = {"Written for megatron-bridge 0.6.",
-                                    "train.py holds the model and mock data; the layout is on the command line."};
-  if (launch.overlaps_tensor && launch.layout.tensor > 1)
+  Job job{.environment = megatron_environment(launch), .program = "train.py", .arguments = overrides(launch)};
+  std::vector<std::string> notes = {
+      "Written for megatron-bridge 0.6.",
+      "train.py holds the model and mock data; the layout is on the command line."};
+  if (launch.overlaps_tensor && launch.layout.sequence_parallel)
     notes.emplace_back("Overlap of tensor-parallel collectives was priced: set comm_overlap in train.py.");
   return {{{"train.py", train_script(launch)}}, job, notes};
 }

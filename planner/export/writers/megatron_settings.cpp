@@ -49,8 +49,8 @@ void add_sharding(const Launch& launch, Settings& settings) {
   if (layout.zero_stage >= 1) add_switch(settings, "use_distributed_optimizer", true);
   if (layout.zero_stage >= 2) {
     add_switch(settings, "use_megatron_fsdp", true);
-    settings.push_back({"data_parallel_sharding_strategy",
-                        layout.zero_stage == 2 ? "optim_grads" : "optim_grads_params"});
+    settings.push_back(
+        {"data_parallel_sharding_strategy", layout.zero_stage == 2 ? "optim_grads" : "optim_grads_params"});
     settings.push_back({"ckpt_format", "fsdp_dtensor"});
   }
   if (launch.overlaps_reduction) add_switch(settings, "overlap_grad_reduce", true);
@@ -72,15 +72,16 @@ void add_kernels(const Launch& launch, Settings& settings) {
     add_switch(settings, "apply_rope_fusion", false);
   if (fusion.cross_entropy) add_switch(settings, "cross_entropy_loss_fusion", true);
   if (!fusion.gradient_accumulation) add_switch(settings, "gradient_accumulation_fusion", false);
-  if (launch.overlaps_tensor && launch.layout.tensor > 1) add_switch(settings, "tp_comm_overlap", true);
+  // Megatron overlaps the collectives of sequence parallelism alone.
+  if (launch.overlaps_tensor && launch.layout.sequence_parallel)
+    add_switch(settings, "tp_comm_overlap", true);
 }
 
 }  // namespace
 
 std::string megatron_stages(const std::vector<int64_t>& layers) {
   std::string text = "E";
-  for (size_t i = 0; i < layers.size(); ++i)
-    text += fmt::format("{}t*{}", i == 0 ? "" : "|", layers[i]);
+  for (size_t i = 0; i < layers.size(); ++i) text += fmt::format("{}t*{}", i == 0 ? "" : "|", layers[i]);
   return text + "L";
 }
 

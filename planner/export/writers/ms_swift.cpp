@@ -30,25 +30,26 @@ const char* torch_dtype(Precision precision) {
   return precision == Precision::bf16 ? "bfloat16" : "float32";
 }
 
-// The layout's letters mean something to the shell, too.
+// The layout's letters mean something to the shell, too. Single quotes are those of a job's whole command.
 std::string shell_word(const std::string& value) {
-  return value.find_first_of("|*") == std::string::npos ? value : "'" + value + "'";
+  return value.find_first_of("|*") == std::string::npos ? value : "\"" + value + "\"";
 }
 
 }  // namespace
 
 TargetFiles write_ms_swift(const Launch& launch) {
-  Job job{.starter = Starter::environment,
-          .environment = megatron_environment(launch),
-          .program = "megatron pt"};
-  job.arguments = {"--model model", "--load_safetensors false", "--max_length " + std::to_string(launch.seq_length),
+  Job job{
+      .starter = Starter::environment, .environment = megatron_environment(launch), .program = "megatron pt"};
+  job.arguments = {"--model model", "--max_length " + std::to_string(launch.seq_length),
                    std::string("--torch_dtype ") + torch_dtype(launch.precision)};
   for (const Setting& setting : swift_settings(launch))
     job.arguments.push_back("--" + setting.name + " " + shell_word(setting.value));
   job.arguments.push_back("--train_iters 20");
   job.arguments.push_back("--dataset \"${DATASET:?name a data set of ms-swift}\"");
-  return {{{"model/config.json", hf_config(launch)}}, job,
-          {"Written for ms-swift 4.6.", "The folder model/ holds the model's sizes; put a tokenizer beside them, "
+  return {{{"model/config.json", hf_config(launch)}},
+          job,
+          {"Written for ms-swift 4.6.",
+           "The folder model/ holds the model's sizes; put a tokenizer beside them, "
            "or name your model in place of it.",
            "DATASET names the data; packing must fill max_length tokens, for that is what was priced."}};
 }

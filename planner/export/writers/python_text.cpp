@@ -12,7 +12,8 @@ std::string modules_of_stages(const std::vector<int64_t>& layers, const ModuleNa
   for (size_t stage = 0; stage < layers.size(); ++stage) {
     std::vector<std::string> modules;
     if (stage == 0) modules.push_back(names.embedding);
-    for (int64_t i = 0; i < layers[stage]; ++i) modules.push_back(fmt::format("{}layers.{}", names.prefix, layer++));
+    for (int64_t i = 0; i < layers[stage]; ++i)
+      modules.push_back(fmt::format("{}layers.{}", names.prefix, layer++));
     if (stage + 1 == layers.size()) modules.insert(modules.end(), {names.norm, names.head});
     text += fmt::format("{}  [\"{}\"],\n", indent, fmt::join(modules, "\", \""));
   }

@@ -19,7 +19,8 @@ std::string model_text(const Launch& launch) {
       "        dim=dim,\n"
       "        vocab_size=vocab,\n"
       "        enable_weight_tying={},\n"
-      "        tok_embeddings=Embedding.Config(num_embeddings=vocab, embedding_dim=dim, param_init=llama3.{}),\n"
+      "        tok_embeddings=Embedding.Config(num_embeddings=vocab, embedding_dim=dim, "
+      "param_init=llama3.{}),\n"
       "        norm=RMSNorm.Config(normalized_shape=dim, param_init=llama3._NORM_INIT),\n"
       "        lm_head=Linear.Config(in_features=dim, out_features=vocab, "
       "param_init=llama3._output_linear_init(dim)),\n"
@@ -27,12 +28,12 @@ std::string model_text(const Launch& launch) {
       "            n_layers={},\n            dim=dim,\n            n_heads={},\n            n_kv_heads={},\n"
       "            hidden_dim={},\n"
       "            rope=ComplexRoPE.Config(dim={}, max_seq_len={}, theta=500000),\n"
-      "            attn_backend=\"sdpa\",\n"
+      "            attn_backend=\"flex\",\n"
       "        ),\n"
       "    )\n",
       model.hidden, model.vocab, python(model.tied_embeddings),
-      model.tied_embeddings ? "_EMBEDDING_SKIP_INIT" : "_EMBEDDING_INIT", model.layers(), layer.attention.heads,
-      layer.attention.kv_heads, layer.feed_forward.width, layer.attention.head_width,
+      model.tied_embeddings ? "_EMBEDDING_SKIP_INIT" : "_EMBEDDING_INIT", model.layers(),
+      layer.attention.heads, layer.attention.kv_heads, layer.feed_forward.width, layer.attention.head_width,
       std::max(model.max_positions, launch.seq_length));
 }
 
@@ -89,12 +90,14 @@ std::string module_text(const Launch& launch) {
              "from torchtitan.protocols.model_spec import ModelSpec\n"
              "from torchtitan.trainer import Trainer\n\n"
              "if not version(\"torchtitan\").startswith(\"0.3.\"):\n"
-             "    raise RuntimeError(\"written for torchtitan 0.3; names of settings change between versions\")\n\n\n",
+             "    raise RuntimeError(\"written for torchtitan 0.3; names of settings change between "
+             "versions\")\n\n\n",
              launch.model.name, kLaunchMark) +
          model_text(launch) +
          "\n\n"
          "def job() -> Trainer.Config:\n"
-         "    config = llama3_debugmodel()  # data, optimizer and logging of a trial: put yours in their place\n"
+         "    config = llama3_debugmodel()  # data, optimizer and logging of a trial: put yours in their "
+         "place\n"
          "    config.validator.enable = False\n"
          "    config.model_spec = ModelSpec(\n"
          "        name=\"llama3\",\n        flavor=\"paraplan\",\n        model=model(),\n"
