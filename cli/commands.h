@@ -23,5 +23,6 @@ void add_calibrate(CLI::App& app, Command& chosen);
 void add_profile(CLI::App& app, Command& chosen);
 void add_run(CLI::App& app, Command& chosen);
 void add_export(CLI::App& app, Command& chosen);
+void add_check(CLI::App& app, Command& chosen);
 
 }  // namespace paraplan

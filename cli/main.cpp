@@ -36,6 +36,7 @@ int parse(int argc, char** argv, Command& chosen) {
   add_profile(app, chosen);
   add_run(app, chosen);
   add_export(app, chosen);
+  add_check(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
