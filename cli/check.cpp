@@ -30,7 +30,7 @@ namespace {
 
 struct CheckOptions {
   std::string launch, scenario, model, hardware, host, network, software, measured;
-  std::optional<int64_t> devices, devices_per_node, micro_batch, global_batch, seq_length;
+  std::optional<int64_t> devices, devices_per_node, micro_batch, global_batch, seq_length, vocab;
   std::vector<std::string> ignore;
   int64_t top = 3;
   bool json = false;
@@ -92,6 +92,7 @@ void override_request(const CheckOptions& options, LaunchRequest& request) {
   if (options.devices_per_node) request.devices_per_node = options.devices_per_node;
   if (options.micro_batch) request.micro_batch = options.micro_batch;
   if (options.global_batch) request.global_batch = options.global_batch;
+  if (options.vocab && request.model) request.model->vocab = *options.vocab;
   if (options.seq_length) request.seq_length = options.seq_length;
 }
 
@@ -152,6 +153,7 @@ void add_sizes(CLI::App* command, CheckOptions& options) {
   add("--devices-per-node", options.devices_per_node, "Devices of a node; usually the hardware's");
   add("--micro-batch", options.micro_batch, "Samples per device and pass");
   add("--global-batch", options.global_batch, "Samples per step");
+  add("--vocab", options.vocab, "Words of the vocabulary, where only the tokenizer knows them");
   add("--seq-length", options.seq_length, "Tokens of a sample");
 }
 

@@ -36,7 +36,7 @@ constexpr const char* kUnpricedFlags[] = {
     "overlap_param_gather*", "align_param_gather", "align_grad_reduce", "overlap_p2p_comm*", "no_overlap_p2p_communication",
     "batch_p2p_comm", "tp_comm_*", "distribute_saved_activations", "grad_reduce_in_bf16", "accumulate_allreduce_grads_in_fp32",
     "cross_entropy_fusion_impl", "transformer_impl", "attention_softmax_in_fp32", "no_persist_layer_norm", "persist_layer_norm",
-    "ddp_*", "average_in_collective", "check_for_nan_in_grad", "use_cpu_initialization", "empty_unused_memory_level",
+    "rampup_batch_size", "ddp_*", "average_in_collective", "check_for_nan_in_grad", "use_cpu_initialization", "empty_unused_memory_level",
     "use_nccl_ub", "nccl_*", "fsdp_double_buffer", "high_priority_stream_groups", "main_grads_dtype", "main_params_dtype",
     "exp_avg_dtype", "exp_avg_sq_dtype", "overlap_cpu_optimizer_d2h_h2d", "no_pin_cpu_*", "enable_cuda_graph",
     "cuda_graph_*", "external_cuda_graph", "cp_comm_type", "cp_partition_mode", "defer_embedding_wgrad_compute",

@@ -91,6 +91,8 @@ Scenario scenario_for(const LaunchRequest& request, Scenario base) {
   set_kernels(request, base.software);
   if (base.model.kinds.empty())
     fail(request, "model", "the launch does not say the model's sizes; name a model with --model");
+  if (base.model.vocab == 0)
+    fail(request, "vocab_size", "the launch leaves it to the tokenizer, which is not read; give --vocab");
   if (base.seq_length == 0)
     fail(request, "seq_length", "the launch does not say how long samples are; give --seq-length");
   if (base.global_batch == 0)

@@ -18,7 +18,7 @@ struct LaunchRequest {
   std::string framework;  // "megatron-lm", "megatron-bridge", "ms-swift", "deepspeed", "accelerate", "automodel", "trainer"
   std::string file;
   std::optional<int64_t> nodes, devices_per_node, devices;
-  std::optional<ModelSpec> model;
+  std::optional<ModelSpec> model;  // with a vocabulary of 0 where only its tokenizer knows it
   std::optional<std::string> model_file;  // configuration that it names, where there is such a file
   Layout layout;                          // data and micro_batch apart
   std::optional<int64_t> micro_batch, global_batch, accumulation, seq_length;

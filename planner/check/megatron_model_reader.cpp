@@ -66,9 +66,7 @@ void read_megatron_model(LaunchSettings& settings, LaunchRequest& request) {
   model.hidden = *hidden;
   model.positions = read_positions(settings);
   model.max_positions = settings.size("max_position_embeddings").value_or(0);
-  const std::optional<int64_t> vocab = settings.size("vocab_size");
-  if (!vocab) settings.fail("vocab_size", "missing: the tokenizer knows it, paraplan cannot; give it beside");
-  model.vocab = *vocab;
+  model.vocab = settings.size("vocab_size").value_or(0);
   model.final_norm = layer.norm;
   model.task = bert ? TrainingTask::masked_tokens : TrainingTask::next_token;
   model.tied_embeddings = !settings.flag("untie_embeddings_and_output_weights").value_or(false);

@@ -202,7 +202,7 @@ void read_command(const ShellCommand& command, const std::vector<std::string>& i
   if (has_any(all, {"torchtitan"}))
     throw InputError(request.file, command.front().line, "torchtitan",
                      "its configuration is Python, which is not read; give the layout to `predict --layout`");
-  if (has_any(all, {" model.", "train.micro_batch_size="})) request.framework = "megatron-bridge";
+  if (has_any(all, {" model.tensor_model_parallel_size=", " train.micro_batch_size="})) request.framework = "megatron-bridge";
   else if (has_any(all, {"--tensor_model_parallel_size", "megatron pt", "megatron sft"})) request.framework = "ms-swift";
   else if (has_any(all, {"--tensor-model-parallel-size", "--micro-batch-size", "--num-layers"})) request.framework = "megatron-lm";
   else return read_trainer_command(command, program, ignore, request);
