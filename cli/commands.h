@@ -12,6 +12,7 @@ using Command = std::function<int()>;
 inline constexpr int kDone = 0;
 inline constexpr int kCouldNot = 1;
 inline constexpr int kBadInput = 2;
+inline constexpr int kGoalMissed = 3;  // a constraint that the user states is not met
 
 // Each adds one subcommand, whose parsing sets `chosen`.
 void add_plan(CLI::App& app, Command& chosen);
