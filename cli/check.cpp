@@ -36,7 +36,8 @@ struct CheckOptions {
   bool json = false;
 };
 
-std::filesystem::path found(const Scenario& scenario, NamedFile kind, const std::string& option, const std::string& name) {
+std::filesystem::path found(const Scenario& scenario, NamedFile kind, const std::string& option,
+                            const std::string& name) {
   const Lookup lookup = look_up(scenario.folders, kind, name);
   if (lookup.file.empty()) throw InputError("command line", 0, option, lookup.missing);
   return lookup.file;
@@ -69,8 +70,10 @@ void load_profiles(const CheckOptions& options, const LaunchRequest& request, Sc
   if (!options.network.empty())
     base.network = load_network(found(base, NamedFile::network, "--network", options.network));
   if (!options.host.empty()) base.host = load_host(found(base, NamedFile::host, "--host", options.host));
-  const std::string software = options.software.empty() && options.scenario.empty() ? usual_software(request) : options.software;
-  if (!software.empty()) base.software = load_software(found(base, NamedFile::software, "--software", software));
+  const std::string software =
+      options.software.empty() && options.scenario.empty() ? usual_software(request) : options.software;
+  if (!software.empty())
+    base.software = load_software(found(base, NamedFile::software, "--software", software));
 }
 
 void load_named_model(const CheckOptions& options, LaunchRequest& request, Scenario& base) {
@@ -99,7 +102,8 @@ void override_request(const CheckOptions& options, LaunchRequest& request) {
 void require_cluster(const LaunchRequest& request, Scenario& base) {
   if (base.cluster.devices_per_node == 0) base.cluster.devices_per_node = base.hardware.node.devices;
   if (base.cluster.nodes == 0 && !request.nodes && !request.devices)
-    throw InputError(request.file, 0, "devices", "the launch does not say on how many devices; give --devices");
+    throw InputError(request.file, 0, "devices",
+                     "the launch does not say on how many devices; give --devices");
 }
 
 PlanResult better_layouts(const Scenario& scenario, const Prediction& launched, int64_t top) {
@@ -135,13 +139,17 @@ int run_check(const CheckOptions& options) {
 }
 
 void add_profiles(CLI::App* command, CheckOptions& options) {
-  command->add_option("--scenario", options.scenario, "Scenario or plan that stands for what the launch does not say")
+  command
+      ->add_option("--scenario", options.scenario,
+                   "Scenario or plan that stands for what the launch does not say")
       ->type_name("FILE");
-  command->add_option("--model", options.model, "Model, where the launch names none that can be read")->type_name("NAME");
+  command->add_option("--model", options.model, "Model, where the launch names none that can be read")
+      ->type_name("NAME");
   command->add_option("--hardware", options.hardware, "Hardware profile")->type_name("NAME");
   command->add_option("--host", options.host, "Host profile")->type_name("NAME");
   command->add_option("--network", options.network, "Network profile, for several nodes")->type_name("NAME");
-  command->add_option("--software", options.software, "Software profile, instead of the framework's usual one")
+  command
+      ->add_option("--software", options.software, "Software profile, instead of the framework's usual one")
       ->type_name("NAME");
 }
 
@@ -161,11 +169,13 @@ void add_sizes(CLI::App* command, CheckOptions& options) {
 
 void add_check(CLI::App& app, Command& chosen) {
   const auto options = std::make_shared<CheckOptions>();
-  CLI::App* command = app.add_subcommand("check", "Price somebody's launch file, and say what would be better");
+  CLI::App* command =
+      app.add_subcommand("check", "Price somebody's launch file, and say what would be better");
   command
-      ->add_option("LAUNCH", options->launch,
-                   "Shell script with a command line of Megatron, ms-swift, accelerate or torchrun; DeepSpeed JSON; "
-                   "YAML of accelerate, NeMo AutoModel or Megatron")
+      ->add_option(
+          "LAUNCH", options->launch,
+          "Shell script with a command line of Megatron, ms-swift, accelerate or torchrun; DeepSpeed JSON; "
+          "YAML of accelerate, NeMo AutoModel or Megatron")
       ->required()
       ->type_name("FILE");
   add_profiles(command, *options);
@@ -173,7 +183,9 @@ void add_check(CLI::App& app, Command& chosen) {
   command->add_option("--measured", options->measured, "Measured time of a step, to explain the difference")
       ->check(duration())
       ->type_name("TIME");
-  command->add_option("--ignore", options->ignore, "Settings of the launch to pass over")->delimiter(',')->type_name("NAMES");
+  command->add_option("--ignore", options->ignore, "Settings of the launch to pass over")
+      ->delimiter(',')
+      ->type_name("NAMES");
   command->add_option("--top", options->top, "Better layouts to show")
       ->check(whole_number(0, kMostShown))
       ->capture_default_str();

@@ -25,5 +25,7 @@ void add_profile(CLI::App& app, Command& chosen);
 void add_run(CLI::App& app, Command& chosen);
 void add_export(CLI::App& app, Command& chosen);
 void add_check(CLI::App& app, Command& chosen);
+void add_support(CLI::App& app, Command& chosen);
+void add_list(CLI::App& app, Command& chosen);
 
 }  // namespace paraplan

@@ -40,7 +40,8 @@ RunGoals goals_of(const PlanOptions& options, const Scenario& scenario) {
   const auto need = [](bool is_there, const char* option, const char* what) {
     if (!is_there) throw InputError("command line", 0, option, what);
   };
-  if (goals.deadline_s) need(goals.tokens.has_value(), "--deadline", "needs --tokens, which say how long a run is");
+  if (goals.deadline_s)
+    need(goals.tokens.has_value(), "--deadline", "needs --tokens, which say how long a run is");
   if (!goals.max_cost) return goals;
   need(goals.tokens.has_value(), "--max-cost", "needs --tokens, which say how long a run is");
   need(scenario.cluster.price_per_device_hour > 0, "--max-cost",
@@ -70,7 +71,8 @@ int run_plan(const PlanOptions& options) {
   std::vector<FileSet> files;
   if (!options.out.empty() && !plan.layouts.empty())
     files.push_back({{options.out, plan_file_text(scenario, plan.layouts.front(), options.out)}});
-  outputs.deliver(files, options.json ? plan_json(scenario, plan, goals) : plan_report(scenario, plan, goals));
+  outputs.deliver(files,
+                  options.json ? plan_json(scenario, plan, goals) : plan_report(scenario, plan, goals));
   if (plan.layouts.empty()) return kCouldNot;
   return missed_goals(scenario, plan.layouts.front(), goals).empty() ? kDone : kGoalMissed;
 }
@@ -79,10 +81,13 @@ void add_goals(CLI::App* command, PlanOptions& options) {
   command->add_option("--tokens", options.tokens, "Tokens of a whole run, such as 15T: its time and price")
       ->check(count())
       ->type_name("N");
-  command->add_option("--price-per-hour", options.price_per_hour, "Price of a device for an hour, instead of the scenario's")
+  command
+      ->add_option("--price-per-hour", options.price_per_hour,
+                   "Price of a device for an hour, instead of the scenario's")
       ->check(number_above_zero())
       ->type_name("PRICE");
-  command->add_option("--deadline", options.deadline, "Longest time of the run, such as 30d; else exit code 3")
+  command
+      ->add_option("--deadline", options.deadline, "Longest time of the run, such as 30d; else exit code 3")
       ->check(duration())
       ->type_name("TIME");
   command->add_option("--max-cost", options.max_cost, "Highest price of the run; else exit code 3")

@@ -39,14 +39,15 @@ void read_pipeline(LaunchSettings& settings, LaunchRequest& request, int64_t loc
     layout.schedule = PipelineSchedule::gpipe;
   } else if (schedule == "interleaved1f1b") {
     if (layout.virtual_stages == 1)
-      settings.fail("distributed.pipeline.pp_schedule", "give module_fqns_per_model_part: it says how many stages there are");
+      settings.fail("distributed.pipeline.pp_schedule",
+                    "give module_fqns_per_model_part: it says how many stages there are");
     layout.schedule = PipelineSchedule::interleaved;
   } else if (schedule != "1f1b") {
     settings.fail("distributed.pipeline.pp_schedule", fmt::format("{} is not priced yet", schedule));
   }
 }
 
-void read_sharding(LaunchSettings& settings, LaunchRequest& request) {
+void read_fsdp(LaunchSettings& settings, LaunchRequest& request) {
   Layout& layout = request.layout;
   const std::string strategy = settings.text("distributed.strategy").value_or("fsdp2");
   if (strategy != "fsdp2" && strategy != "ddp")
@@ -55,7 +56,8 @@ void read_sharding(LaunchSettings& settings, LaunchRequest& request) {
   const bool gives_back = settings.flag("distributed.reshard_after_forward").value_or(layout.pipeline == 1);
   layout.zero_stage = strategy == "ddp" ? 0 : gives_back ? 3 : 2;
   if (layout.pipeline > 1 && settings.size("distributed.dp_size").value_or(2) == 1) layout.zero_stage = 0;
-  if (!settings.starting_with("distributed.offload_policy.").empty()) layout.offload = Offload::optimizer_and_parameters;
+  if (!settings.starting_with("distributed.offload_policy.").empty())
+    layout.offload = Offload::optimizer_and_parameters;
   for (const char* name : {"distributed.ep_size", "distributed.dp_replicate_size"})
     if (settings.size(name).value_or(1) != 1) settings.fail(name, "is not priced yet");
 }
@@ -68,12 +70,15 @@ void read_automodel(LaunchSettings& settings, LaunchRequest& request) {
   layout.tensor = settings.size("distributed.tp_size").value_or(1);
   layout.pipeline = settings.size("distributed.pp_size").value_or(1);
   layout.context = settings.size("distributed.cp_size").value_or(1);
-  layout.sequence_parallel = settings.flag("distributed.sequence_parallel").value_or(false) && layout.tensor > 1;
+  layout.sequence_parallel =
+      settings.flag("distributed.sequence_parallel").value_or(false) && layout.tensor > 1;
   if (const auto data = settings.size("distributed.dp_size"); data && !request.devices)
     request.devices = *data * layout.tensor * layout.pipeline * layout.context;
-  read_sharding(settings, request);
+  read_fsdp(settings, request);
   const std::string recompute = settings.text("distributed.activation_checkpointing").value_or("false");
-  if (recompute == "selective") settings.fail("distributed.activation_checkpointing", "selective there saves other tensors than what is priced");
+  if (recompute == "selective")
+    settings.fail("distributed.activation_checkpointing",
+                  "selective there saves other tensors than what is priced");
   if (recompute == "true" || recompute == "full") layout.recompute = Recompute::full;
   request.global_batch = settings.size("step_scheduler.global_batch_size");
   const int64_t local_batch = settings.size("step_scheduler.local_batch_size").value_or(1);
@@ -83,7 +88,8 @@ void read_automodel(LaunchSettings& settings, LaunchRequest& request) {
                                          "dataset.seq_len", "dataset.max_sentence_len"});
   const std::string parameters = settings.text("distributed.mp_policy.param_dtype").value_or("bfloat16");
   request.precision = parameters.find("float32") != std::string::npos ? Precision::fp32 : Precision::bf16;
-  for (const char* name : {"model.config.pretrained_model_name_or_path", "model.pretrained_model_name_or_path"}) {
+  for (const char* name :
+       {"model.config.pretrained_model_name_or_path", "model.pretrained_model_name_or_path"}) {
     const std::optional<std::string> model = settings.text(name);
     if (!model) continue;
     const std::filesystem::path path = std::filesystem::path(request.file).parent_path() / *model;

@@ -19,8 +19,14 @@ struct Change {
 
 void unfuse(Fusion& fusion) {
   const bool flash = fusion.flash_attention;
-  fusion = {.softmax = false, .gelu = fusion.gelu, .bias_gelu = false, .dropout = fusion.dropout,
-            .bias_dropout_add = false, .norm = false, .gated_activation = false, .rotary = false};
+  fusion = {.softmax = false,
+            .gelu = fusion.gelu,
+            .bias_gelu = false,
+            .dropout = fusion.dropout,
+            .bias_dropout_add = false,
+            .norm = false,
+            .gated_activation = false,
+            .rotary = false};
   fusion.flash_attention = flash;
 }
 

@@ -24,7 +24,7 @@ struct OtherWay {
 // What may lie between a predicted and a measured step.
 struct Difference {
   double measured_s = 0, predicted_s = 0;
-  std::vector<OtherWay> ways;      // those that come nearer to the measured time, nearest first
+  std::vector<OtherWay> ways;     // those that come nearer to the measured time, nearest first
   std::vector<PartFactor> parts;  // smallest factor (or its inverse) first
 };
 

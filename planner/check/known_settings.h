@@ -6,8 +6,8 @@
 
 namespace paraplan {
 
-// Whether a setting of `framework` has no part in layout, time or memory of a step: data, schedules of learning
-// rates, checkpoints, logs.
+// Whether a setting of `framework` has no part in layout, time or memory of a step: data, schedules of
+// learning rates, checkpoints, logs.
 bool is_irrelevant(std::string_view framework, std::string_view name);
 
 // Whether a setting of `framework` changes time or memory in a way that no formula here knows.

@@ -8,7 +8,8 @@
 namespace paraplan {
 namespace {
 
-[[noreturn]] void fail(const LaunchRequest& request, const std::string& key, const std::string& message) {
+[[noreturn]] void fail_request(const LaunchRequest& request, const std::string& key,
+                               const std::string& message) {
   throw InputError(request.file, 0, key, message);
 }
 
@@ -20,8 +21,9 @@ void set_cluster(const LaunchRequest& request, Cluster& cluster) {
   if (*request.devices < cluster.devices_per_node) cluster.devices_per_node = *request.devices;
   cluster.nodes = *request.devices / cluster.devices_per_node;
   if (cluster.devices() != *request.devices)
-    fail(request, "devices", fmt::format("{} devices are no whole number of nodes with {}", *request.devices,
-                                         cluster.devices_per_node));
+    fail_request(request, "devices",
+                 fmt::format("{} devices are no whole number of nodes with {}", *request.devices,
+                             cluster.devices_per_node));
 }
 
 void set_kernels(const LaunchRequest& request, SoftwareProfile& software) {
@@ -47,10 +49,12 @@ void set_kernels(const LaunchRequest& request, SoftwareProfile& software) {
 
 int64_t data_size(const LaunchRequest& request, const Scenario& scenario) {
   const Layout& layout = request.layout;
-  const int64_t others = layout.tensor * layout.pipeline * layout.context, devices = scenario.cluster.devices();
+  const int64_t others = layout.tensor * layout.pipeline * layout.context,
+                devices = scenario.cluster.devices();
   if (devices % others != 0)
-    fail(request, "devices", fmt::format("{} devices are not divisible by tensor x pipeline x context = {}",
-                                         devices, others));
+    fail_request(
+        request, "devices",
+        fmt::format("{} devices are not divisible by tensor x pipeline x context = {}", devices, others));
   return devices / others;
 }
 
@@ -66,7 +70,7 @@ void set_batch(const LaunchRequest& request, Scenario& scenario) {
 
 const char* usual_software(const LaunchRequest& request) {
   return request.framework.starts_with("megatron") || request.framework == "ms-swift" ? "megatron_core"
-                                                                                     : "hf_deepspeed_zero";
+                                                                                      : "hf_deepspeed_zero";
 }
 
 Layout complete_layout(const LaunchRequest& request, const Scenario& scenario) {
@@ -77,7 +81,8 @@ Layout complete_layout(const LaunchRequest& request, const Scenario& scenario) {
   } else if (request.accumulation && scenario.global_batch % (layout.data * *request.accumulation) == 0) {
     layout.micro_batch = scenario.global_batch / (layout.data * *request.accumulation);
   } else {
-    fail(request, "micro_batch", "the launch does not say the samples per device and pass; give --micro-batch");
+    fail_request(request, "micro_batch",
+                 "the launch does not say the samples per device and pass; give --micro-batch");
   }
   return layout;
 }
@@ -90,15 +95,17 @@ Scenario scenario_for(const LaunchRequest& request, Scenario base) {
   set_batch(request, base);
   set_kernels(request, base.software);
   if (base.model.kinds.empty())
-    fail(request, "model", "the launch does not say the model's sizes; name a model with --model");
+    fail_request(request, "model", "the launch does not say the model's sizes; name a model with --model");
   if (base.model.vocab == 0)
-    fail(request, "vocab_size", "the launch leaves it to the tokenizer, which is not read; give --vocab");
+    fail_request(request, "vocab_size",
+                 "the launch leaves it to the tokenizer, which is not read; give --vocab");
   if (base.seq_length == 0)
-    fail(request, "seq_length", "the launch does not say how long samples are; give --seq-length");
+    fail_request(request, "seq_length", "the launch does not say how long samples are; give --seq-length");
   if (base.global_batch == 0)
-    fail(request, "global_batch", "the launch does not say the samples per step; give --global-batch");
+    fail_request(request, "global_batch",
+                 "the launch does not say the samples per step; give --global-batch");
   const JobFault fault = check_job(base);
-  if (!fault.key.empty()) fail(request, fault.key, fault.message);
+  if (!fault.key.empty()) fail_request(request, fault.key, fault.message);
   return base;
 }
 

@@ -12,13 +12,14 @@
 
 namespace paraplan {
 
-// What somebody's launch asks for, as far as it says: the counterpart of an export's Launch. Empty: the launch
-// leaves it to what it does not show (a script, a configuration elsewhere).
+// What somebody's launch asks for, as far as it says: the counterpart of an export's Launch. Empty: the
+// launch leaves it to what it does not show (a script, a configuration elsewhere).
 struct LaunchRequest {
-  std::string framework;  // "megatron-lm", "megatron-bridge", "ms-swift", "deepspeed", "accelerate", "automodel", "trainer"
+  std::string framework;  // "megatron-lm", "megatron-bridge", "ms-swift", "deepspeed", "accelerate",
+                          // "automodel", "trainer"
   std::string file;
   std::optional<int64_t> nodes, devices_per_node, devices;
-  std::optional<ModelSpec> model;  // with a vocabulary of 0 where only its tokenizer knows it
+  std::optional<ModelSpec> model;         // with a vocabulary of 0 where only its tokenizer knows it
   std::optional<std::string> model_file;  // configuration that it names, where there is such a file
   Layout layout;                          // data and micro_batch apart
   std::optional<int64_t> micro_batch, global_batch, accumulation, seq_length;

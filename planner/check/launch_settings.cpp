@@ -29,7 +29,8 @@ LaunchSettings::Entry* LaunchSettings::find(const std::string& name) {
 
 std::optional<std::string> LaunchSettings::text(const std::string& name) {
   const Entry* entry = find(name);
-  if (entry == nullptr || entry->setting.value == "auto" || entry->setting.value == "null") return std::nullopt;
+  if (entry == nullptr || entry->setting.value == "auto" || entry->setting.value == "null")
+    return std::nullopt;
   return entry->setting.value;
 }
 

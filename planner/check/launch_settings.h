@@ -10,8 +10,8 @@
 
 namespace paraplan {
 
-// Settings of a launch, looked up by name. Each getter marks its setting as read. Of one that is given twice the
-// last counts, as in argparse.
+// Settings of a launch, looked up by name. Each getter marks its setting as read. Of one that is given twice
+// the last counts, as in argparse.
 class LaunchSettings {
  public:
   explicit LaunchSettings(std::vector<LaunchSetting> settings = {});

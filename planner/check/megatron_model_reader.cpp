@@ -70,7 +70,8 @@ void read_megatron_model(LaunchSettings& settings, LaunchRequest& request) {
   model.final_norm = layer.norm;
   model.task = bert ? TrainingTask::masked_tokens : TrainingTask::next_token;
   model.tied_embeddings = !settings.flag("untie_embeddings_and_output_weights").value_or(false);
-  model.tied_embeddings = settings.flag("share_embeddings_and_output_weights").value_or(model.tied_embeddings);
+  model.tied_embeddings =
+      settings.flag("share_embeddings_and_output_weights").value_or(model.tied_embeddings);
   model.dropout = read_dropout(settings);
   request.model = model;
 }

@@ -52,8 +52,9 @@ void read_stages(LaunchSettings& settings, LaunchRequest& request) {
   const bool embedding = settings.flag("account_for_embedding_in_pipeline_split").value_or(false);
   const bool loss = settings.flag("account_for_loss_in_pipeline_split").value_or(false);
   if (embedding != loss)
-    settings.fail(embedding ? "account_for_embedding_in_pipeline_split" : "account_for_loss_in_pipeline_split",
-                  "is priced only together with its counterpart; give pipeline_model_parallel_layout instead");
+    settings.fail(
+        embedding ? "account_for_embedding_in_pipeline_split" : "account_for_loss_in_pipeline_split",
+        "is priced only together with its counterpart; give pipeline_model_parallel_layout instead");
   request.stage_balance = loss ? StageBalance::layers_and_ends : StageBalance::layers;
 }
 
@@ -86,14 +87,16 @@ void read_recompute(LaunchSettings& settings, Layout& layout) {
   if (granularity == "selective") {
     layout.recompute = Recompute::selective;
   } else if (granularity != "full") {
-    settings.fail("recompute_granularity", fmt::format("must be full or selective, is {}", quoted(granularity)));
+    settings.fail("recompute_granularity",
+                  fmt::format("must be full or selective, is {}", quoted(granularity)));
   } else if (method == "block") {
     layout.recompute = Recompute::layers;
     layout.recompute_layers = layers * layout.virtual_stages;
   } else if (layers == 1) {
     layout.recompute = Recompute::full;
   } else {
-    settings.fail("recompute_num_layers", "groups of several layers between checkpoints are not priced; give 1");
+    settings.fail("recompute_num_layers",
+                  "groups of several layers between checkpoints are not priced; give 1");
   }
 }
 
@@ -120,7 +123,8 @@ void read_sharding(LaunchSettings& settings, LaunchRequest& request) {
   if (!settings.flag("optimizer_cpu_offload").value_or(false)) return;
   layout.offload = Offload::optimizer;
   if (settings.number("optimizer_offload_fraction").value_or(1) != 1)
-    settings.fail("optimizer_offload_fraction", "a part of the optimizer on the host is not priced; give 1.0");
+    settings.fail("optimizer_offload_fraction",
+                  "a part of the optimizer on the host is not priced; give 1.0");
   settings.flag("use_precision_aware_optimizer");
 }
 
@@ -136,31 +140,36 @@ void read_kernels(LaunchSettings& settings, LaunchRequest& request) {
   if (settings.flag("use_flash_attn").value_or(false)) request.flash_attention = true;
   request.softmax = read_switch(settings, "masked_softmax_fusion", "no_masked_softmax_fusion").value_or(true);
   const std::optional<bool> activation = settings.flag("bias_activation_fusion");
-  request.bias_gelu = read_switch(settings, "bias_gelu_fusion", "no_bias_gelu_fusion").value_or(activation.value_or(true));
-  request.gated_activation =
-      read_switch(settings, "bias_swiglu_fusion", "no_bias_swiglu_fusion").value_or(activation.value_or(true));
-  request.bias_dropout_add = read_switch(settings, "bias_dropout_fusion", "no_bias_dropout_fusion").value_or(true);
+  request.bias_gelu =
+      read_switch(settings, "bias_gelu_fusion", "no_bias_gelu_fusion").value_or(activation.value_or(true));
+  request.gated_activation = read_switch(settings, "bias_swiglu_fusion", "no_bias_swiglu_fusion")
+                                 .value_or(activation.value_or(true));
+  request.bias_dropout_add =
+      read_switch(settings, "bias_dropout_fusion", "no_bias_dropout_fusion").value_or(true);
   request.rotary = read_switch(settings, "apply_rope_fusion", "no_rope_fusion").value_or(true);
   request.cross_entropy = settings.flag("cross_entropy_loss_fusion").value_or(false);
   request.gradient_accumulation =
       read_switch(settings, "gradient_accumulation_fusion", "no_gradient_accumulation_fusion").value_or(true);
   // Without sequence parallelism there is nothing that Megatron could overlap.
   const bool overlap = settings.flag("tp_comm_overlap").value_or(false);
-  if (request.layout.sequence_parallel && request.framework != "megatron-bridge") request.overlaps_tensor = overlap;
+  if (request.layout.sequence_parallel && request.framework != "megatron-bridge")
+    request.overlaps_tensor = overlap;
 }
 
 void read_precision(LaunchSettings& settings, LaunchRequest& request) {
   request.precision = Precision::fp32;
   if (settings.flag("fp16").value_or(false)) request.precision = Precision::fp16;
   if (settings.flag("bf16").value_or(false)) request.precision = Precision::bf16;
-  const std::string word = settings.text("torch_dtype").value_or(settings.text("mixed_precision").value_or(""));
+  const std::string word =
+      settings.text("torch_dtype").value_or(settings.text("mixed_precision").value_or(""));
   if (word == "float16" || word == "fp16_mixed") request.precision = Precision::fp16;
   if (word == "bfloat16" || word == "bf16_mixed") request.precision = Precision::bf16;
 }
 
 void refuse_experts(LaunchSettings& settings) {
-  for (const char* name : {"expert_model_parallel_size", "expert_tensor_parallel_size", "num_experts",
-                           "num_moe_experts", "hierarchical_context_parallel_sizes", "fp8", "fp8_format", "fp4"}) {
+  for (const char* name :
+       {"expert_model_parallel_size", "expert_tensor_parallel_size", "num_experts", "num_moe_experts",
+        "hierarchical_context_parallel_sizes", "fp8", "fp8_format", "fp4"}) {
     const std::optional<std::string> value = settings.text(name);
     if (value && *value != "1") settings.fail(name, "is not priced yet");
   }

@@ -14,10 +14,11 @@ void sort_unread(const LaunchSettings& settings, LaunchRequest& request) {
     } else if (is_unpriced(request.framework, setting.name)) {
       request.unpriced.push_back(setting.name);
     } else {
-      throw InputError(setting.file, setting.line, setting.name,
-                       fmt::format("unknown setting, which may change the layout or the arithmetic{}; if it does "
-                                   "not, pass over it with --ignore {}",
-                                   did_you_mean(setting.name, known_launch_settings()), setting.name));
+      throw InputError(
+          setting.file, setting.line, setting.name,
+          fmt::format("unknown setting, which may change the layout or the arithmetic{}; if it does "
+                      "not, pass over it with --ignore {}",
+                      did_you_mean(setting.name, known_launch_settings()), setting.name));
     }
   }
 }

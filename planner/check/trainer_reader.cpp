@@ -30,8 +30,8 @@ void read_trainer(LaunchSettings& settings, LaunchRequest& request) {
   if (const auto size = settings.size_of({"per_device_train_batch_size"})) request.micro_batch = size;
   if (const auto steps = settings.size("gradient_accumulation_steps")) request.accumulation = steps;
   if (settings.flag("gradient_checkpointing").value_or(false)) request.layout.recompute = Recompute::full;
-  if (const auto length = settings.size_of({"block_size", "max_seq_length", "max_length", "cutoff_len",
-                                            "model_max_length", "seq_length"}))
+  if (const auto length = settings.size_of(
+          {"block_size", "max_seq_length", "max_length", "cutoff_len", "model_max_length", "seq_length"}))
     request.seq_length = length;
   if (settings.flag("fp16").value_or(false)) request.precision = Precision::fp16;
   if (settings.flag("bf16").value_or(false)) request.precision = Precision::bf16;
@@ -53,9 +53,10 @@ void read_deepspeed(LaunchSettings& settings, LaunchRequest& request) {
   if (stage != 0 && stage != 1 && stage != 2 && stage != 3)
     settings.fail("zero_optimization.stage", "must be 0, 1, 2 or 3");
   layout.zero_stage = static_cast<int>(stage);
-  if (const auto overlap = settings.flag("zero_optimization.overlap_comm")) request.overlaps_reduction = overlap;
-  layout.offload =
-      read_offload(settings, "zero_optimization.offload_optimizer.device", "zero_optimization.offload_param.device");
+  if (const auto overlap = settings.flag("zero_optimization.overlap_comm"))
+    request.overlaps_reduction = overlap;
+  layout.offload = read_offload(settings, "zero_optimization.offload_optimizer.device",
+                                "zero_optimization.offload_param.device");
   layout.tensor = settings.size("tensor_parallel.autotp_size").value_or(1);
   if (settings.size("sequence_parallel_size").value_or(1) != 1)
     settings.fail("sequence_parallel_size", "is not priced");
@@ -82,11 +83,13 @@ void read_accelerate(LaunchSettings& settings, LaunchRequest& request) {
   if (replicated > 1 && sharded > 1) settings.fail(replicas, "replicas of sharded groups are not priced yet");
   if (settings.text("distributed_type").value_or("") != "FSDP") return;
   const std::string strategy = settings.text("fsdp_config.fsdp_sharding_strategy").value_or("");
-  const bool gives_back = settings.flag("fsdp_config.fsdp_reshard_after_forward").value_or(strategy != "SHARD_GRAD_OP");
+  const bool gives_back =
+      settings.flag("fsdp_config.fsdp_reshard_after_forward").value_or(strategy != "SHARD_GRAD_OP");
   layout.zero_stage = replicated > 1 || strategy == "NO_SHARD" ? 0 : gives_back ? 3 : 2;
   if (settings.flag("fsdp_config.fsdp_offload_params").value_or(false))
     layout.offload = Offload::optimizer_and_parameters;
-  if (settings.flag("fsdp_config.fsdp_activation_checkpointing").value_or(false)) layout.recompute = Recompute::full;
+  if (settings.flag("fsdp_config.fsdp_activation_checkpointing").value_or(false))
+    layout.recompute = Recompute::full;
 }
 
 }  // namespace paraplan

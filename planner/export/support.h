@@ -9,11 +9,20 @@
 
 namespace paraplan {
 
+// A small job that uses a feature.
+struct FeatureExample {
+  const char* layout = "data=2";  // as the command line takes it
+  Family family = Family::llama;
+  Precision precision = Precision::fp32;
+  bool qkv_bias = false;
+};
+
 // Something that a launch may ask for, and which targets can say it.
 struct Feature {
   const char* key;   // the setting, as files name it
   const char* name;  // what of it
   bool (*is_used)(const Launch&);
+  FeatureExample example;
   // By target: why it cannot be expressed; null: it can.
   const char* missing[kTargets];
 };

@@ -37,8 +37,7 @@ std::string difference_text(const Difference& d) {
       fmt::format("\nMeasured {} per step, predicted {}: {} %.\n", format_time(d.measured_s),
                   format_time(d.predicted_s), format_signed_percent(d.measured_s / d.predicted_s - 1));
   if (!d.ways.empty()) text += "What a run may do otherwise, nearest to the measured time first:\n";
-  for (const OtherWay& way : d.ways)
-    text += fmt::format("  {:>10}  {}\n", format_time(way.step_s), way.what);
+  for (const OtherWay& way : d.ways) text += fmt::format("  {:>10}  {}\n", format_time(way.step_s), way.what);
   text += "What each part alone would have to take instead:\n";
   for (const PartFactor& part : d.parts)
     text += fmt::format("  {:>9.2f}x  {} ({} predicted)\n", part.factor, to_string(part.category),
@@ -49,7 +48,8 @@ std::string difference_text(const Difference& d) {
 std::string settings_text(const LaunchRequest& request) {
   std::string text;
   if (!request.unpriced.empty())
-    text += fmt::format("\nNot priced, though they may change time or memory: {}\n", fmt::join(request.unpriced, ", "));
+    text += fmt::format("\nNot priced, though they may change time or memory: {}\n",
+                        fmt::join(request.unpriced, ", "));
   if (!request.ignored.empty()) text += fmt::format("\nPassed over: {}\n", fmt::join(request.ignored, ", "));
   return text;
 }
@@ -75,8 +75,12 @@ std::string check_json(const CheckResult& check) {
     document["better"].push_back(prediction_object(check.scenario, priced.cluster, priced.prediction));
   if (check.difference) {
     const Difference& d = *check.difference;
-    Json difference = {{"measured_s", d.measured_s}, {"predicted_s", d.predicted_s}, {"ways", Json::array()}, {"parts", Json::array()}};
-    for (const OtherWay& way : d.ways) difference["ways"].push_back({{"what", way.what}, {"step_s", way.step_s}});
+    Json difference = {{"measured_s", d.measured_s},
+                       {"predicted_s", d.predicted_s},
+                       {"ways", Json::array()},
+                       {"parts", Json::array()}};
+    for (const OtherWay& way : d.ways)
+      difference["ways"].push_back({{"what", way.what}, {"step_s", way.step_s}});
     for (const PartFactor& part : d.parts)
       difference["parts"].push_back(
           {{"part", to_string(part.category)}, {"seconds", part.seconds}, {"factor", part.factor}});

@@ -120,7 +120,8 @@ std::string plan_json(const Scenario& scenario, const PlanResult& plan, const Ru
   }
   for (const PricedLayout& priced : plan.layouts) {
     document["layouts"].push_back(prediction_object(scenario, priced.cluster, priced.prediction));
-    if (goals.tokens) document["layouts"].back()["run"] = run_object(whole_run(scenario, priced, *goals.tokens));
+    if (goals.tokens)
+      document["layouts"].back()["run"] = run_object(whole_run(scenario, priced, *goals.tokens));
   }
   if (goals.tokens || goals.any_limit()) document["goals"] = goals_object(scenario, plan, goals);
   if (plan.best_left_out) {

@@ -78,15 +78,15 @@ std::string tight_report(const Scenario& scenario, const PlanResult& plan) {
 }
 
 // What a whole run with the best layout takes, and which goals it misses.
-std::string run_report(const Scenario& scenario, const PlanResult& plan, const RunGoals& goals) {
+std::string whole_run_report(const Scenario& scenario, const PlanResult& plan, const RunGoals& goals) {
   if (plan.layouts.empty()) return "";
   const PricedLayout& best = plan.layouts.front();
   std::string text;
   if (goals.tokens) {
     const WholeRun run = whole_run(scenario, best, *goals.tokens);
-    const std::string cost =
-        run.cost ? fmt::format("{:.4g} at {:g} per GPU-hour", *run.cost, scenario.cluster.price_per_device_hour)
-                 : std::string("unknown: no price per GPU-hour is given");
+    const std::string cost = run.cost ? fmt::format("{:.4g} at {:g} per GPU-hour", *run.cost,
+                                                    scenario.cluster.price_per_device_hour)
+                                      : std::string("unknown: no price per GPU-hour is given");
     text += fmt::format(
         "\n{:.4g} tokens with the best layout, without failures, evaluation and checkpoints:\n"
         "  steps      {:.0f}\n  time       {:.4g} days\n  GPU-hours  {:.4g}\n  price      {}\n",
@@ -141,7 +141,7 @@ std::string plan_report(const Scenario& scenario, const PlanResult& plan, const 
   text += widened_report(plan);
   text += plan.layouts.empty() ? std::string("  no layout fits\n") : to_text(ranked_table(scenario, plan));
   if (!plan.layouts.empty()) text += mfu_line(scenario.model);
-  text += run_report(scenario, plan, goals);
+  text += whole_run_report(scenario, plan, goals);
   return text + rejected_report(plan) + tight_report(scenario, plan) + remedy_report(plan) +
          closest_report(plan);
 }

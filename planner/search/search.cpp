@@ -44,7 +44,7 @@ using Rejections = std::map<std::string, CountedRejection>;
 // Everything the threads share. They write to different elements of `outcomes`.
 struct Search {
   Objective objective;
-  std::vector<Scenario> scenarios;  // one per cluster
+  std::vector<Scenario> scenarios;          // one per cluster
   std::vector<double> longest_step_s = {};  // by cluster
   std::vector<Candidate> candidates;
   std::vector<Outcome> outcomes;

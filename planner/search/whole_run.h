@@ -10,10 +10,10 @@ namespace paraplan {
 
 // What a user wants of a whole training run.
 struct RunGoals {
-  std::optional<double> tokens;      // to train on
-  std::optional<double> deadline_s;  // needs tokens
-  std::optional<double> max_cost;    // needs tokens and a price
-  std::optional<double> min_mfu;     // attention counted in full
+  std::optional<double> tokens = {};      // to train on
+  std::optional<double> deadline_s = {};  // needs tokens
+  std::optional<double> max_cost = {};    // needs tokens and a price
+  std::optional<double> min_mfu = {};     // attention counted in full
 
   bool any_limit() const { return deadline_s || max_cost || min_mfu; }
 };
@@ -32,7 +32,8 @@ WholeRun whole_run(const Scenario& scenario, const PricedLayout& layout, double 
 double longest_step_s(const Scenario& scenario, const Cluster& cluster, const RunGoals& goals);
 
 // The goals that a layout misses, each in words: "deadline: takes 41.2 d, 30 d are wanted".
-std::vector<std::string> missed_goals(const Scenario& scenario, const PricedLayout& layout, const RunGoals& goals);
+std::vector<std::string> missed_goals(const Scenario& scenario, const PricedLayout& layout,
+                                      const RunGoals& goals);
 
 // The search of plan_layouts among layouts that meet all goals; when none does, among all.
 PlanResult plan_for_goals(const Scenario& scenario, SearchOptions options, const RunGoals& goals);

@@ -229,8 +229,10 @@ class ScriptReader {
     const bool all = behind.starts_with("[@]") || behind.starts_with("[*]");
     if (all) behind.remove_prefix(3);
     std::string otherwise = "${" + std::string(inside) + "}";
-    if (behind.starts_with(":-")) otherwise = behind.substr(2);
-    else if (behind.starts_with("-")) otherwise = behind.substr(1);
+    if (behind.starts_with(":-"))
+      otherwise = behind.substr(2);
+    else if (behind.starts_with("-"))
+      otherwise = behind.substr(1);
     add_value(name, otherwise, words, in_quotes, all);
   }
 

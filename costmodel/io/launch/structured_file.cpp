@@ -16,7 +16,8 @@ void add_node(const YAML::Node& node, const std::string& name, const std::string
               std::vector<LaunchSetting>& settings) {
   const std::string prefix = name.empty() ? "" : name + ".";
   if (node.IsMap()) {
-    for (const auto& entry : node) add_node(entry.second, prefix + entry.first.as<std::string>(), file, settings);
+    for (const auto& entry : node)
+      add_node(entry.second, prefix + entry.first.as<std::string>(), file, settings);
   } else if (node.IsSequence()) {
     for (size_t i = 0; i < node.size(); ++i) add_node(node[i], prefix + std::to_string(i), file, settings);
   } else if (node.IsScalar()) {

@@ -24,7 +24,8 @@ std::optional<double> above_zero(std::string_view text, double factor) {
 template <size_t N>
 std::optional<double> with_unit(std::string_view text, const Unit (&units)[N]) {
   for (const Unit& unit : units)
-    if (text.ends_with(unit.name)) return above_zero(text.substr(0, text.size() - unit.name.size()), unit.factor);
+    if (text.ends_with(unit.name))
+      return above_zero(text.substr(0, text.size() - unit.name.size()), unit.factor);
   return above_zero(text, 1);
 }
 

@@ -5,8 +5,8 @@
 
 namespace paraplan {
 
-// Seconds of "850ms", "12.4s", "90min", "36h", "30d", or of a number alone, which is seconds. Empty for anything
-// else, and for what is not above 0.
+// Seconds of "850ms", "12.4s", "90min", "36h", "30d", or of a number alone, which is seconds. Empty for
+// anything else, and for what is not above 0.
 std::optional<double> parse_duration(std::string_view text);
 inline constexpr const char* kDurationForm = "a time above 0 such as 850ms, 12.4s, 90min, 36h or 30d";
 

@@ -5,14 +5,11 @@
 #include "costmodel/io/files/file_kind.h"
 #include "planner/export/writers/hf_config.h"
 #include "planner/export/writers/hf_trainer.h"
+#include "planner/export/writers/python_text.h"
 #include "planner/export/writers/writers.h"
 
 namespace paraplan {
 namespace {
-
-const char* yaml(bool value) {
-  return value ? "true" : "false";
-}
 
 std::string fsdp_text(const Launch& launch) {
   const Layout& layout = launch.layout;
@@ -40,7 +37,7 @@ bool uses_fsdp(const Layout& layout) {
   return layout.zero_stage >= 2 || layout.devices() > layout.data;
 }
 
-std::string config_text(const Launch& launch) {
+std::string accelerate_config(const Launch& launch) {
   const Cluster& cluster = launch.cluster;
   const bool fsdp = uses_fsdp(launch.layout);
   const char* precision = launch.precision == Precision::fp32 ? "'no'" : to_string(launch.precision);
@@ -70,7 +67,7 @@ TargetFiles write_accelerate(const Launch& launch) {
   job.program = "--config_file accelerate.yaml " + job.program;
   // FSDP does the checkpointing itself.
   if (uses_fsdp(launch.layout)) std::erase(job.arguments, "--gradient_checkpointing True");
-  written.files.push_back({"accelerate.yaml", config_text(launch)});
+  written.files.push_back({"accelerate.yaml", accelerate_config(launch)});
   written.notes.insert(written.notes.begin(), "Written for accelerate 1.15.");
   return written;
 }

@@ -9,10 +9,6 @@
 namespace paraplan {
 namespace {
 
-const char* yaml(bool value) {
-  return value ? "true" : "false";
-}
-
 // A data parallel group alone, whose ranks hold everything.
 bool is_plain(const Layout& layout) {
   return layout.zero_stage == 0 && layout.data > 1 && layout.devices() == layout.data;
@@ -64,7 +60,7 @@ std::string distributed_text(const Launch& launch) {
   return text + precision_text(launch) + pipeline_text(launch);
 }
 
-std::string config_text(const Launch& launch) {
+std::string automodel_config(const Launch& launch) {
   const Layout& layout = launch.layout;
   const bool pipelined = layout.pipeline > 1;
   return fmt::format(
@@ -108,7 +104,7 @@ std::string config_text(const Launch& launch) {
 
 TargetFiles write_automodel(const Launch& launch) {
   Job job{.program = "-m nemo_automodel.recipes.llm.train_ft", .arguments = {"--config automodel.yaml"}};
-  return {{{"model/config.json", hf_config(launch)}, {"automodel.yaml", config_text(launch)}},
+  return {{{"model/config.json", hf_config(launch)}, {"automodel.yaml", automodel_config(launch)}},
           job,
           {"Written for nemo-automodel 0.7; the folder model/ holds the model's sizes.",
            "The data set is a mock one: put yours in its place."}};

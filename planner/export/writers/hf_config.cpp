@@ -8,8 +8,6 @@
 namespace paraplan {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 int64_t positions(const Launch& launch) {
   return launch.model.max_positions > 0 ? launch.model.max_positions : launch.seq_length;
 }
@@ -18,7 +16,7 @@ bool has_qkv_bias(const Launch& launch) {
   return launch.model.kinds.front().attention.qkv_bias;
 }
 
-Json llama(const Launch& launch) {
+nlohmann::ordered_json llama(const Launch& launch) {
   const ModelSpec& model = launch.model;
   const LayerKind& layer = model.kinds.front();
   const bool qwen = has_qkv_bias(launch);
@@ -34,7 +32,7 @@ Json llama(const Launch& launch) {
           {"attention_dropout", model.dropout}};
 }
 
-Json gpt2(const Launch& launch) {
+nlohmann::ordered_json gpt2(const Launch& launch) {
   const ModelSpec& model = launch.model;
   const LayerKind& layer = model.kinds.front();
   return {{"architectures", {"GPT2LMHeadModel"}},
@@ -50,7 +48,7 @@ Json gpt2(const Launch& launch) {
           {"attn_pdrop", model.dropout}};
 }
 
-Json bert(const Launch& launch) {
+nlohmann::ordered_json bert(const Launch& launch) {
   const ModelSpec& model = launch.model;
   const LayerKind& layer = model.kinds.front();
   return {{"architectures", {"BertForPreTraining"}},
@@ -68,7 +66,9 @@ Json bert(const Launch& launch) {
 
 std::string hf_config(const Launch& launch) {
   const Family family = family_of(launch);
-  Json config = family == Family::gpt ? gpt2(launch) : family == Family::bert ? bert(launch) : llama(launch);
+  nlohmann::ordered_json config = family == Family::gpt    ? gpt2(launch)
+                                  : family == Family::bert ? bert(launch)
+                                                           : llama(launch);
   if (family != Family::gpt) config["max_position_embeddings"] = positions(launch);
   config["vocab_size"] = launch.model.vocab;
   config["tie_word_embeddings"] = launch.model.tied_embeddings;

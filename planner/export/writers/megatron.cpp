@@ -26,11 +26,6 @@ std::string flag_name(const Setting& setting) {
   return flag;
 }
 
-// The layout's letters mean something to the shell, too. Single quotes are those of a job's whole command.
-std::string shell_word(const std::string& value) {
-  return value.find_first_of("|*") == std::string::npos ? value : "\"" + value + "\"";
-}
-
 std::string flag(const Setting& setting) {
   const bool is_switch = setting.value == "true" || setting.value == "false";
   return "--" + flag_name(setting) + (is_switch ? "" : " " + shell_word(setting.value));

@@ -79,6 +79,10 @@ void add_kernels(const Launch& launch, Settings& settings) {
 
 }  // namespace
 
+std::string shell_word(const std::string& value) {
+  return value.find_first_of("|*") == std::string::npos ? value : "\"" + value + "\"";
+}
+
 std::string megatron_stages(const std::vector<int64_t>& layers) {
   std::string text = "E";
   for (size_t i = 0; i < layers.size(); ++i) text += fmt::format("{}t*{}", i == 0 ? "" : "|", layers[i]);

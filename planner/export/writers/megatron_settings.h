@@ -23,4 +23,8 @@ std::vector<Setting> megatron_environment(const Launch& launch);
 // Layers of each virtual stage as --pipeline-model-parallel-layout takes them: "Et*3|t*4|t*4|t*3L".
 std::string megatron_stages(const std::vector<int64_t>& layers);
 
+// A value as a word of the shell: the layout's letters mean something there, too. In double quotes, because
+// single ones are those of a job's whole command.
+std::string shell_word(const std::string& value);
+
 }  // namespace paraplan

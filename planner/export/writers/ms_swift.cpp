@@ -30,11 +30,6 @@ const char* torch_dtype(Precision precision) {
   return precision == Precision::bf16 ? "bfloat16" : "float32";
 }
 
-// The layout's letters mean something to the shell, too. Single quotes are those of a job's whole command.
-std::string shell_word(const std::string& value) {
-  return value.find_first_of("|*") == std::string::npos ? value : "\"" + value + "\"";
-}
-
 }  // namespace
 
 TargetFiles write_ms_swift(const Launch& launch) {

@@ -12,6 +12,10 @@ inline std::string python(bool value) {
   return value ? "True" : "False";
 }
 
+inline std::string yaml(bool value) {
+  return value ? "true" : "false";
+}
+
 // Names of the modules of each virtual stage, embedding first and head last, as lists of a YAML or Python
 // list: [["embed", "layers.0"], ["layers.1", "norm", "head"]]. `prefix` stands before "layers.".
 struct ModuleNames {
