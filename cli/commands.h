@@ -27,5 +27,6 @@ void add_export(CLI::App& app, Command& chosen);
 void add_check(CLI::App& app, Command& chosen);
 void add_support(CLI::App& app, Command& chosen);
 void add_list(CLI::App& app, Command& chosen);
+void add_completion(CLI::App& app, Command& chosen);
 
 }  // namespace paraplan

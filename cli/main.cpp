@@ -39,6 +39,7 @@ int parse(int argc, char** argv, Command& chosen) {
   add_check(app, chosen);
   add_support(app, chosen);
   add_list(app, chosen);
+  add_completion(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -214,9 +214,13 @@ void read_command(const ShellCommand& command, const std::vector<std::string>& i
     return read_with(read_automodel, structured_settings(beside(request, command[config + 1].text)), ignore,
                      request);
   }
-  if (has_any(all, {"torchtitan"}))
-    throw InputError(request.file, command.front().line, "torchtitan",
-                     "its configuration is Python, which is not read; give the layout to `predict --layout`");
+  if (has_any(all, {"torchtitan"})) {
+    const size_t module = place_of(command, [](const std::string& w) { return w == "--module"; });
+    if (module + 1 >= command.size())
+      throw InputError(request.file, command.front().line, "--module", "names the Python module; missing");
+    return read_with(read_torchtitan, torchtitan_settings(beside(request, command[module + 1].text + ".py")),
+                     ignore, request);
+  }
   if (has_any(all, {" model.tensor_model_parallel_size=", " train.micro_batch_size="}))
     request.framework = "megatron-bridge";
   else if (has_any(all, {"--tensor_model_parallel_size", "megatron pt", "megatron sft"}))
@@ -260,8 +264,7 @@ LaunchRequest read_launch(const fs::path& file, const std::vector<std::string>& 
     const std::string script = kubernetes_script(file);
     script.empty() ? read_structured(file, ignore, request) : read_script(script, ignore, request);
   } else if (ending == ".py") {
-    throw InputError(request.file, 0, "",
-                     "is Python, which is not read; give the layout to `predict --layout`");
+    read_with(read_torchtitan, torchtitan_settings(file), ignore, request);
   } else {
     read_script(read_text_file(file), ignore, request);
   }

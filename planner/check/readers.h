@@ -30,6 +30,11 @@ void read_accelerate(LaunchSettings& settings, LaunchRequest& request);
 // NeMo AutoModel's YAML. nemo-automodel 0.7, `recipes/_dist_utils.py`.
 void read_automodel(LaunchSettings& settings, LaunchRequest& request);
 
+// The assignments to a torchtitan configuration in a module that `export` wrote, and the layers of each
+// virtual stage. torchtitan 0.3, `config/configs.py`. Throws InputError for any other Python.
+std::vector<LaunchSetting> torchtitan_settings(const std::filesystem::path& file);
+void read_torchtitan(LaunchSettings& settings, LaunchRequest& request);
+
 // Sorts what no reader has read into settings that are not priced and settings that do not matter. Throws
 // InputError for one that is neither, with the nearest that is known.
 void sort_unread(const LaunchSettings& settings, LaunchRequest& request);

@@ -102,7 +102,8 @@ TEST(Check, RefusesWhatIsNotPriced) {
     EXPECT_EQ(outcome.exit_code, 2) << flag;
   }
   EXPECT_TRUE(contains(check(launch("none.sh", "echo hello\n"), kCluster).err, "starts no training"));
-  EXPECT_TRUE(contains(check(launch("job.py", "x = 1\n"), kCluster).err, "is Python"));
+  EXPECT_TRUE(contains(check(launch("job.py", "x = 1\n"), kCluster).err,
+                       "which is read only where `paraplan export` wrote it"));
 }
 
 TEST(Check, SaysWhenALaunchDoesNotFit) {

@@ -75,7 +75,8 @@ struct RoundTrip {
 // What is written is read back: `check` predicts an export's time and memory to the digit.
 TEST(Check, AnExportIsPricedAsItsPlan) {
   const std::vector<RoundTrip> trips = {
-      {kSharded, {"megatron", "megatron-bridge", "ms-swift", "deepspeed", "accelerate", "automodel"}},
+      {kSharded,
+       {"megatron", "megatron-bridge", "ms-swift", "torchtitan", "deepspeed", "accelerate", "automodel"}},
       {"data=32,tensor=8,pipeline=2,virtual_stages=4,micro_batch=1,sequence_parallel=on,zero_stage=1",
        {"megatron", "megatron-bridge", "ms-swift"}},
       {"data=16,tensor=8,pipeline=4,micro_batch=1,sequence_parallel=on,recompute=layers,recompute_layers=5,"
