@@ -23,27 +23,19 @@ int64_t communicators(const Layout& layout) {
   return count;
 }
 
-ScheduleShape shape_of(const Layout& layout, int64_t micro_batches) {
-  return {layout.schedule, layout.pipeline, layout.virtual_stages, micro_batches};
-}
-
 }  // namespace
 
 LayoutMemory::LayoutMemory(const Scenario& scenario, const Layout& layout, const StepPlan& plan,
-                           MomentsMemo& memo)
+                           PassMemory& passes)
     : scenario_(scenario),
       layout_(layout),
       plan_(plan),
-      moments_(memo.of(shape_of(layout, plan.micro_batches), plan.split)) {
-  const bool varies = scenario.software.memory.most_loss_backward_bytes > 0;
-  for (const Chunk& chunk : plan.split.chunks) {
-    chunks_.push_back(chunk_memory(*plan.model, chunk, scenario.software));
-    if (varies) most_chunks_.push_back(chunk_memory(*plan.model, chunk, scenario.software, true));
-  }
-  for (int64_t s = 0; s < plan.split.pipeline; ++s) {
-    if (!needs_no_more(s)) held_.push_back(held(s));
-    held_of_.push_back(held_.size() - 1);
-  }
+      passes_(passes),
+      outside_bytes_(context_bytes(scenario.hardware, scenario.software) +
+                     static_cast<double>(communicators(layout)) *
+                         scenario.software.memory.communicator_bytes) {
+  held_.reserve(plan.split.kinds.size());
+  for (int64_t s : plan.split.kinds) held_.push_back(held(s));
 }
 
 LayoutMemory::Held LayoutMemory::held(int64_t stage) const {
@@ -148,41 +140,13 @@ MemoryUse LayoutMemory::buffers(double parameters) const {
   return use;
 }
 
-MemoryUse LayoutMemory::passes_peak(const std::vector<ChunkMemory>& chunks, int64_t stage) const {
-  MemoryUse peak;
-  for (const PassMoment& moment : moments_[static_cast<size_t>(stage)]) {
-    MemoryUse use;
-    for (size_t c = 0; c < chunks.size(); ++c) {
-      if (moment.alive[c] == 0) continue;
-      MemoryUse kept = chunks[c].kept();
-      kept *= moment.alive[c];
-      use += kept;
-    }
-    const ChunkMemory& own = chunks[static_cast<size_t>(moment.chunk)];
-    use += moment.pass == Pass::forward ? own.forward.peak : own.backward.peak;
-    if (use.total() > peak.total()) peak = use;
-  }
-  return peak;
-}
-
 // The figure at a level: what is wanted, also where the device has less. Beyond the allocated bytes a caching
 // allocator reserves slack, the category `fragmentation`.
 MemoryUse LayoutMemory::at_level(MemoryUse use, MemoryLevel level) const {
   if (level == MemoryLevel::allocated) return use;
-  const FrameworkMemory& memory = scenario_.software.memory;
-  use[fragmentation] = use.total() * (memory.reserve_factor - 1);
-  if (level == MemoryLevel::device)
-    use[framework] += context_bytes(scenario_.hardware, scenario_.software) +
-                      static_cast<double>(communicators(layout_)) * memory.communicator_bytes;
+  use[fragmentation] = use.total() * (scenario_.software.memory.reserve_factor - 1);
+  if (level == MemoryLevel::device) use[framework] += outside_bytes_;
   return use;
-}
-
-bool LayoutMemory::needs_no_more(int64_t stage) const {
-  if (stage == 0) return false;
-  bool same = true;
-  plan_.split.for_stage(
-      stage, [&](size_t i) { same = same && plan_.split.chunk_of[i] == plan_.split.chunk_of[i - 1]; });
-  return same;
 }
 
 StageMemory LayoutMemory::stage(int64_t stage) const {
@@ -191,14 +155,14 @@ StageMemory LayoutMemory::stage(int64_t stage) const {
   result.host_bytes = held.host_bytes;
   MemoryUse updating = held.states, passes = beside_passes(stage);
   updating[temporary] += held.update_bytes;
-  passes += passes_peak(stage);
+  passes += passes_.peak(stage);
   const MemoryUse peak = larger(passes, updating);
   result.at_level = at_level(peak, scenario_.memory_level);
   result.device = at_level(peak, MemoryLevel::device);
   result.most_device_bytes = result.device.total();
-  if (!most_chunks_.empty()) {
+  if (const std::optional<MemoryUse> passes_most = passes_.most_peak(stage)) {
     MemoryUse most = beside_passes(stage);
-    most += passes_peak(most_chunks_, stage);
+    most += *passes_most;
     result.most_device_bytes = at_level(larger(most, updating), MemoryLevel::device).total();
   }
   return result;

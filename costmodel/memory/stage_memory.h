@@ -3,8 +3,7 @@
 #include <vector>
 
 #include "costmodel/base/categories.h"
-#include "costmodel/memory/chunk_memory.h"
-#include "costmodel/memory/pass_moments.h"
+#include "costmodel/memory/pass_memory.h"
 #include "costmodel/model/scenario.h"
 #include "costmodel/time/step_plan.h"
 
@@ -23,20 +22,15 @@ struct StageMemory {
 class LayoutMemory {
  public:
   // Keeps references to all of them.
-  LayoutMemory(const Scenario& scenario, const Layout& layout, const StepPlan& plan, MomentsMemo& memo);
+  LayoutMemory(const Scenario& scenario, const Layout& layout, const StepPlan& plan, PassMemory& passes);
 
-  StageMemory stage(int64_t stage) const;
-  // Whether a stage needs no more than the one before it: it holds the same, and later stages never hold more
+  // A stage needs no more than the first of its kind: it holds the same, and later stages never hold more
   // micro-batches at once.
-  bool needs_no_more(int64_t stage) const;
+  StageMemory stage(int64_t stage) const;
 
-  // What the passes of a stage need at the moment of their largest sum; equals replayed_peak().
-  MemoryUse passes_peak(int64_t stage) const { return passes_peak(chunks_, stage); }
-  // What is there beside that while passes run.
+  // What a stage has beside the needs of its passes while they run.
   MemoryUse beside_passes(int64_t stage) const;
-  const ChunkMemory& of_virtual_stage(size_t i) const {
-    return chunks_[static_cast<size_t>(plan_.split.chunk_of[i])];
-  }
+  const ChunkMemory& of_virtual_stage(size_t i) const { return passes_.of_chunk(plan_.split.chunk_of[i]); }
 
  private:
   // What a rank of a stage holds whatever its passes do.
@@ -45,8 +39,7 @@ class LayoutMemory {
     MemoryUse states, buffers;
   };
   Held held(int64_t stage) const;
-  const Held& held_by(int64_t stage) const { return held_[held_of_[static_cast<size_t>(stage)]]; }
-  MemoryUse passes_peak(const std::vector<ChunkMemory>& chunks, int64_t stage) const;
+  const Held& held_by(int64_t stage) const { return held_[plan_.split.kind(stage)]; }
   // `parameters`: of a rank of the stage, before ZeRO.
   MemoryUse states(int64_t stage, double parameters, double& host_bytes) const;
   MemoryUse buffers(double parameters) const;
@@ -58,10 +51,9 @@ class LayoutMemory {
   const Scenario& scenario_;
   const Layout& layout_;
   const StepPlan& plan_;
-  const std::vector<std::vector<PassMoment>>& moments_;  // by stage
-  std::vector<ChunkMemory> chunks_, most_chunks_;        // by place in ModelSplit::chunks
-  std::vector<Held> held_;                               // neighbours of equal chunks share one
-  std::vector<size_t> held_of_;                          // by stage: place in held_
+  PassMemory& passes_;
+  double outside_bytes_ = 0;  // of the allocator: context and communicators
+  std::vector<Held> held_;    // by kind of stage
 };
 
 }  // namespace paraplan

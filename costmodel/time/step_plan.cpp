@@ -21,6 +21,14 @@ void spread_evenly(std::vector<double>& seconds) {
 
 }  // namespace
 
+Layout layout_of_passes(const SoftwareProfile& software, const Layout& layout) {
+  Layout passes = layout;
+  if (reduces_in_passes(software, layout)) return passes;
+  const Layout defaults;
+  passes.zero_stage = defaults.zero_stage, passes.offload = defaults.offload;
+  return passes;
+}
+
 StepPlanner::StepPlanner(const Scenario& scenario) : scenario_(scenario), pricer_(scenario) {}
 
 const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacements& groups) {

@@ -27,6 +27,10 @@ struct StepPlan {
   }
 };
 
+// The layout with all settings at their defaults that leave its step plan alone: ZeRO stage and offload,
+// unless they make passes gather or reduce. Layouts for which this is the same have the same plan.
+Layout layout_of_passes(const SoftwareProfile& software, const Layout& layout);
+
 // Compiles layouts of one scenario to step plans; remembers the price of blocks by what they depend on.
 class StepPlanner {
  public:

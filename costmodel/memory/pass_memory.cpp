@@ -1,0 +1,65 @@
+#include "costmodel/memory/pass_memory.h"
+
+namespace paraplan {
+namespace {
+
+// Largest sum of a pass that begins at `moment`, beside what other micro-batches keep.
+double total_at(const PassMoment& moment, const std::vector<ChunkMemory>& chunks) {
+  const ChunkMemory& own = chunks[static_cast<size_t>(moment.chunk)];
+  double total = (moment.pass == Pass::forward ? own.forward : own.backward).peak.total();
+  for (size_t c = 0; c < chunks.size(); ++c)
+    if (moment.alive[c] > 0) total += moment.alive[c] * chunks[c].kept().total();
+  return total;
+}
+
+// The same by category.
+MemoryUse use_at(const PassMoment& moment, const std::vector<ChunkMemory>& chunks) {
+  const ChunkMemory& own = chunks[static_cast<size_t>(moment.chunk)];
+  MemoryUse use = (moment.pass == Pass::forward ? own.forward : own.backward).peak;
+  for (size_t c = 0; c < chunks.size(); ++c) {
+    if (moment.alive[c] == 0) continue;
+    MemoryUse kept = chunks[c].kept();
+    kept *= moment.alive[c];
+    use += kept;
+  }
+  return use;
+}
+
+// At the moment with the largest sum; of several the first.
+MemoryUse peak_of(const std::vector<PassMoment>& moments, const std::vector<ChunkMemory>& chunks) {
+  const PassMoment* fullest = nullptr;
+  double most = 0;
+  for (const PassMoment& moment : moments) {
+    const double total = total_at(moment, chunks);
+    if (total > most) fullest = &moment, most = total;
+  }
+  return fullest ? use_at(*fullest, chunks) : MemoryUse{};
+}
+
+}  // namespace
+
+PassMemory::PassMemory(const StepPlan& plan, const SoftwareProfile& software, MomentsMemo& memo)
+    : moments_(
+          memo.of({plan.times.schedule, plan.times.pipeline, plan.times.virtual_stages, plan.micro_batches},
+                  plan.split)),
+      peaks_(moments_.size()) {
+  const bool varies = software.memory.most_loss_backward_bytes > 0;
+  chunks_.reserve(plan.split.chunks.size());
+  for (const Chunk& chunk : plan.split.chunks) {
+    chunks_.push_back(chunk_memory(*plan.model, chunk, software));
+    if (varies) most_chunks_.push_back(chunk_memory(*plan.model, chunk, software, true));
+  }
+}
+
+const MemoryUse& PassMemory::peak(int64_t stage) {
+  std::optional<MemoryUse>& peak = peaks_[static_cast<size_t>(stage)];
+  if (!peak) peak = peak_of(moments_[static_cast<size_t>(stage)], chunks_);
+  return *peak;
+}
+
+std::optional<MemoryUse> PassMemory::most_peak(int64_t stage) const {
+  if (most_chunks_.empty()) return std::nullopt;
+  return peak_of(moments_[static_cast<size_t>(stage)], most_chunks_);
+}
+
+}  // namespace paraplan
