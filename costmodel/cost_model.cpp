@@ -95,13 +95,10 @@ void CostModel::State::add_memory(LayoutPasses& passes, Prediction& p, Effort ef
     stage.in_flight =
         peak_in_flight(p.layout.schedule, p.layout.pipeline, s, plan.micro_batches, p.layout.virtual_stages);
     stage.memory = memory.at_level;
-    if (memory.at_level.total() > p.peak_memory_bytes) {
-      p.peak_memory_bytes = memory.at_level.total();
-      p.memory = memory.at_level;
-    }
+    const double bytes = memory.at_level.total();
+    if (bytes > p.peak_memory_bytes) p.peak_memory_bytes = bytes, p.memory = memory.at_level;
     p.device_memory_bytes = std::max(p.device_memory_bytes, memory.most_device_bytes);
-    p.least_device_memory_bytes = std::max(
-        p.least_device_memory_bytes, memory.device.total() - memory.device[MemoryCategory::fragmentation]);
+    p.least_device_memory_bytes = std::max(p.least_device_memory_bytes, memory.least_device_bytes);
     host_rank = std::max(host_rank, memory.host_bytes);
   }
   p.available_memory_bytes = scenario.hardware.device.memory_bytes;

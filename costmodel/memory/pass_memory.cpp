@@ -1,24 +1,27 @@
 #include "costmodel/memory/pass_memory.h"
 
 namespace paraplan {
-namespace {
+PassMemory::SummedChunk::SummedChunk(const ChunkMemory& chunk)
+    : memory(chunk),
+      kept_bytes(chunk.kept().total()),
+      forward_peak_bytes(chunk.forward.peak.total()),
+      backward_peak_bytes(chunk.backward.peak.total()) {}
 
 // Largest sum of a pass that begins at `moment`, beside what other micro-batches keep.
-double total_at(const PassMoment& moment, const std::vector<ChunkMemory>& chunks) {
-  const ChunkMemory& own = chunks[static_cast<size_t>(moment.chunk)];
-  double total = (moment.pass == Pass::forward ? own.forward : own.backward).peak.total();
-  for (size_t c = 0; c < chunks.size(); ++c)
-    if (moment.alive[c] > 0) total += moment.alive[c] * chunks[c].kept().total();
+double PassMemory::total_at(const PassMoment& moment, const SummedChunks& chunks) {
+  const SummedChunk& own = chunks[static_cast<size_t>(moment.chunk)];
+  double total = moment.pass == Pass::forward ? own.forward_peak_bytes : own.backward_peak_bytes;
+  for (size_t c = 0; c < chunks.size(); ++c) total += moment.alive[c] * chunks[c].kept_bytes;
   return total;
 }
 
 // The same by category.
-MemoryUse use_at(const PassMoment& moment, const std::vector<ChunkMemory>& chunks) {
-  const ChunkMemory& own = chunks[static_cast<size_t>(moment.chunk)];
-  MemoryUse use = (moment.pass == Pass::forward ? own.forward : own.backward).peak;
+MemoryUse PassMemory::use_at(const PassMoment& moment, const SummedChunks& chunks) {
+  const ChunkMemory& own = chunks[static_cast<size_t>(moment.chunk)].memory;
+  MemoryUse use = moment.pass == Pass::forward ? own.forward.peak : own.backward.peak;
   for (size_t c = 0; c < chunks.size(); ++c) {
     if (moment.alive[c] == 0) continue;
-    MemoryUse kept = chunks[c].kept();
+    MemoryUse kept = chunks[c].memory.kept();
     kept *= moment.alive[c];
     use += kept;
   }
@@ -26,7 +29,7 @@ MemoryUse use_at(const PassMoment& moment, const std::vector<ChunkMemory>& chunk
 }
 
 // At the moment with the largest sum; of several the first.
-MemoryUse peak_of(const std::vector<PassMoment>& moments, const std::vector<ChunkMemory>& chunks) {
+MemoryUse PassMemory::peak_of(const std::vector<PassMoment>& moments, const SummedChunks& chunks) {
   const PassMoment* fullest = nullptr;
   double most = 0;
   for (const PassMoment& moment : moments) {
@@ -36,8 +39,6 @@ MemoryUse peak_of(const std::vector<PassMoment>& moments, const std::vector<Chun
   return fullest ? use_at(*fullest, chunks) : MemoryUse{};
 }
 
-}  // namespace
-
 PassMemory::PassMemory(const StepPlan& plan, const SoftwareProfile& software, MomentsMemo& memo)
     : moments_(
           memo.of({plan.times.schedule, plan.times.pipeline, plan.times.virtual_stages, plan.micro_batches},
@@ -46,8 +47,8 @@ PassMemory::PassMemory(const StepPlan& plan, const SoftwareProfile& software, Mo
   const bool varies = software.memory.most_loss_backward_bytes > 0;
   chunks_.reserve(plan.split.chunks.size());
   for (const Chunk& chunk : plan.split.chunks) {
-    chunks_.push_back(chunk_memory(*plan.model, chunk, software));
-    if (varies) most_chunks_.push_back(chunk_memory(*plan.model, chunk, software, true));
+    chunks_.emplace_back(chunk_memory(*plan.model, chunk, software));
+    if (varies) most_chunks_.emplace_back(chunk_memory(*plan.model, chunk, software, true));
   }
 }
 

@@ -21,12 +21,23 @@ class PassMemory {
   // The same with the software's most wasteful loss; empty where all losses are alike.
   std::optional<MemoryUse> most_peak(int64_t stage) const;
 
-  const ChunkMemory& of_chunk(int32_t chunk) const { return chunks_[static_cast<size_t>(chunk)]; }
+  const ChunkMemory& of_chunk(int32_t chunk) const { return chunks_[static_cast<size_t>(chunk)].memory; }
 
  private:
+  // With the sums over all categories, which tell the moment of the peak.
+  struct SummedChunk {
+    explicit SummedChunk(const ChunkMemory& chunk);
+    ChunkMemory memory;
+    double kept_bytes, forward_peak_bytes, backward_peak_bytes;
+  };
+  using SummedChunks = std::vector<SummedChunk>;  // by place in ModelSplit::chunks
+  static double total_at(const PassMoment& moment, const SummedChunks& chunks);
+  static MemoryUse use_at(const PassMoment& moment, const SummedChunks& chunks);
+  static MemoryUse peak_of(const std::vector<PassMoment>& moments, const SummedChunks& chunks);
+
   const std::vector<std::vector<PassMoment>>& moments_;  // by stage
-  std::vector<ChunkMemory> chunks_, most_chunks_;        // by place in ModelSplit::chunks
-  std::vector<std::optional<MemoryUse>> peaks_;          // by stage
+  SummedChunks chunks_, most_chunks_;
+  std::vector<std::optional<MemoryUse>> peaks_;  // by stage
 };
 
 }  // namespace paraplan

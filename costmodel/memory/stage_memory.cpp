@@ -8,10 +8,6 @@ namespace {
 
 using enum MemoryCategory;
 
-const MemoryUse& larger(const MemoryUse& a, const MemoryUse& b) {
-  return a.total() >= b.total() ? a : b;
-}
-
 double data_ranks(const Layout& layout) {
   return static_cast<double>(layout.data * layout.context);
 }
@@ -41,9 +37,9 @@ LayoutMemory::LayoutMemory(const Scenario& scenario, const Layout& layout, const
 LayoutMemory::Held LayoutMemory::held(int64_t stage) const {
   const double parameters = plan_.split.state(stage, plan_.model->states).parameters;
   Held held;
-  held.states = states(stage, parameters, held.host_bytes);
-  held.buffers = buffers(parameters);
-  held.update_bytes = update_bytes(parameters);
+  held.beside_passes = held.updating = states(stage, parameters, held.host_bytes);
+  held.beside_passes += buffers(parameters);
+  held.updating[temporary] += update_bytes(parameters);
   return held;
 }
 
@@ -119,12 +115,6 @@ double LayoutMemory::update_bytes(double parameters) const {
   return parameters * state_sizes(scenario_).update;
 }
 
-MemoryUse LayoutMemory::beside_passes(int64_t stage) const {
-  MemoryUse use = held_by(stage).states;
-  use += held_by(stage).buffers;
-  return use;
-}
-
 // Gone when the passes are over: messages on their way, of each virtual stage one forward and one backward;
 // and weights that ZeRO-3 gathers until so many are there.
 MemoryUse LayoutMemory::buffers(double parameters) const {
@@ -140,31 +130,33 @@ MemoryUse LayoutMemory::buffers(double parameters) const {
   return use;
 }
 
-// The figure at a level: what is wanted, also where the device has less. Beyond the allocated bytes a caching
-// allocator reserves slack, the category `fragmentation`.
-MemoryUse LayoutMemory::at_level(MemoryUse use, MemoryLevel level) const {
-  if (level == MemoryLevel::allocated) return use;
-  use[fragmentation] = use.total() * (scenario_.software.memory.reserve_factor - 1);
-  if (level == MemoryLevel::device) use[framework] += outside_bytes_;
+// What a caching allocator reserves beyond the allocated bytes: the category `fragmentation`.
+double LayoutMemory::slack_bytes(double allocated_bytes) const {
+  return allocated_bytes * (scenario_.software.memory.reserve_factor - 1);
+}
+
+// The figure at the scenario's level: what is wanted, also where the device has less.
+MemoryUse LayoutMemory::at_level(MemoryUse use, double slack_bytes) const {
+  if (scenario_.memory_level == MemoryLevel::allocated) return use;
+  use[fragmentation] = slack_bytes;
+  if (scenario_.memory_level == MemoryLevel::device) use[framework] += outside_bytes_;
   return use;
 }
 
 StageMemory LayoutMemory::stage(int64_t stage) const {
   const Held& held = held_by(stage);
+  MemoryUse passes = held.beside_passes;
+  passes += passes_.peak(stage);
+  const double passing = passes.total(), updating = held.updating.total();
+  const double allocated = std::max(passing, updating);
   StageMemory result;
   result.host_bytes = held.host_bytes;
-  MemoryUse updating = held.states, passes = beside_passes(stage);
-  updating[temporary] += held.update_bytes;
-  passes += passes_.peak(stage);
-  const MemoryUse peak = larger(passes, updating);
-  result.at_level = at_level(peak, scenario_.memory_level);
-  result.device = at_level(peak, MemoryLevel::device);
-  result.most_device_bytes = result.device.total();
-  if (const std::optional<MemoryUse> passes_most = passes_.most_peak(stage)) {
-    MemoryUse most = beside_passes(stage);
-    most += *passes_most;
-    result.most_device_bytes = at_level(larger(most, updating), MemoryLevel::device).total();
-  }
+  result.at_level = at_level(passing >= updating ? passes : held.updating, slack_bytes(allocated));
+  result.least_device_bytes = allocated + outside_bytes_;
+  const std::optional<MemoryUse> most = passes_.most_peak(stage);
+  const double most_allocated =
+      most ? std::max(held.beside_passes.total() + most->total(), updating) : allocated;
+  result.most_device_bytes = most_allocated + slack_bytes(most_allocated) + outside_bytes_;
   return result;
 }
 

@@ -10,10 +10,11 @@
 namespace paraplan {
 
 struct StageMemory {
-  MemoryUse at_level;            // at the scenario's memory level; sums to the figure that is compared
-  MemoryUse device;              // at device level, whatever the device has
-  double most_device_bytes = 0;  // the same with the software's most wasteful loss
-  double host_bytes = 0;         // of one rank, for offloaded state
+  MemoryUse at_level;  // at the scenario's memory level; sums to the figure that is compared
+  // At device level, whatever the device has:
+  double most_device_bytes = 0;   // with the software's most wasteful loss
+  double least_device_bytes = 0;  // with the usual loss, without what the allocator can give back
+  double host_bytes = 0;          // of one rank, for offloaded state
 };
 
 // Memory of the ranks of a layout's stages, in bytes. A stage's peak is the larger of two: what its passes
@@ -29,14 +30,14 @@ class LayoutMemory {
   StageMemory stage(int64_t stage) const;
 
   // What a stage has beside the needs of its passes while they run.
-  MemoryUse beside_passes(int64_t stage) const;
+  const MemoryUse& beside_passes(int64_t stage) const { return held_by(stage).beside_passes; }
   const ChunkMemory& of_virtual_stage(size_t i) const { return passes_.of_chunk(plan_.split.chunk_of[i]); }
 
  private:
   // What a rank of a stage holds whatever its passes do.
   struct Held {
-    double update_bytes = 0, host_bytes = 0;
-    MemoryUse states, buffers;
+    double host_bytes = 0;
+    MemoryUse beside_passes, updating;
   };
   Held held(int64_t stage) const;
   const Held& held_by(int64_t stage) const { return held_[plan_.split.kind(stage)]; }
@@ -46,7 +47,8 @@ class LayoutMemory {
   double update_bytes(double parameters) const;
   double score_buffer_bytes(int64_t stage) const;
   double placeholder_bytes(int64_t stage) const;
-  MemoryUse at_level(MemoryUse use, MemoryLevel level) const;
+  MemoryUse at_level(MemoryUse use, double slack_bytes) const;
+  double slack_bytes(double allocated_bytes) const;
 
   const Scenario& scenario_;
   const Layout& layout_;
