@@ -47,8 +47,8 @@ PassMemory::PassMemory(const StepPlan& plan, const SoftwareProfile& software, Mo
   const bool varies = software.memory.most_loss_backward_bytes > 0;
   chunks_.reserve(plan.split.chunks.size());
   for (const Chunk& chunk : plan.split.chunks) {
-    chunks_.emplace_back(chunk_memory(*plan.model, chunk, software));
-    if (varies) most_chunks_.emplace_back(chunk_memory(*plan.model, chunk, software, true));
+    chunks_.emplace_back(chunk_memory(plan.model, chunk, software));
+    if (varies) most_chunks_.emplace_back(chunk_memory(plan.model, chunk, software, true));
   }
 }
 

@@ -35,7 +35,7 @@ LayoutMemory::LayoutMemory(const Scenario& scenario, const Layout& layout, const
 }
 
 LayoutMemory::Held LayoutMemory::held(int64_t stage) const {
-  const double parameters = plan_.split.state(stage, plan_.model->states).parameters;
+  const double parameters = plan_.split.state(stage, plan_.model.states).parameters;
   Held held;
   held.beside_passes = held.updating = states(stage, parameters, held.host_bytes);
   held.beside_passes += buffers(parameters);
@@ -76,7 +76,7 @@ double LayoutMemory::score_buffer_bytes(int64_t stage) const {
   if (!scenario_.software.memory.keeps_score_buffer) return largest;
   plan_.split.for_stage(stage, [&](size_t i) {
     for (const Segment& s : plan_.split.at(i).segments)
-      largest = std::max(largest, plan_.model->memory[s.block].score_bytes);
+      largest = std::max(largest, plan_.model.memory[s.block].score_bytes);
   });
   return largest;
 }
@@ -89,7 +89,7 @@ double LayoutMemory::placeholder_bytes(int64_t stage) const {
   size_t count = 0;
   plan_.split.for_stage(stage, [&](size_t i) {
     for (const Segment& s : plan_.split.at(i).segments) {
-      const MatrixShapes& more = plan_.model->memory[s.block].gradient_shapes;
+      const MatrixShapes& more = plan_.model.memory[s.block].gradient_shapes;
       const auto end = seen.begin() + static_cast<std::ptrdiff_t>(count);
       if (std::find(seen.begin(), end, &more) != end) continue;
       for (const MatrixShape& shape : more) {
@@ -120,11 +120,11 @@ double LayoutMemory::update_bytes(double parameters) const {
 MemoryUse LayoutMemory::buffers(double parameters) const {
   MemoryUse use;
   if (layout_.pipeline > 1 && !scenario_.software.communication.keeps_sent_activations)
-    use[communication_buffers] = static_cast<double>(2 * layout_.virtual_stages) * plan_.model->stream_bytes;
+    use[communication_buffers] = static_cast<double>(2 * layout_.virtual_stages) * plan_.model.stream_bytes;
   const double live = scenario_.software.memory.zero3_live_parameters;
   if (layout_.zero_stage < 3 || live == 0) return use;
   double largest = 0;
-  for (const StateCount& block : plan_.model->states.values) largest = std::max(largest, block.parameters);
+  for (const StateCount& block : plan_.model.states.values) largest = std::max(largest, block.parameters);
   use[communication_buffers] += std::min(std::max(largest, live), parameters) *
                                 static_cast<double>(bytes_per_element(scenario_.precision));
   return use;
