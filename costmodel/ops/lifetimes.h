@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "costmodel/model/layout.h"
@@ -27,6 +28,30 @@ struct Lifetimes {
   std::vector<bool> runs;                        // by op
 
   bool operator==(const Lifetimes&) const = default;
+};
+
+// The lives of a block's tensors, for many questions about one block: those below ask it once.
+class TensorLives {
+ public:
+  // Keeps a reference to the block.
+  explicit TensorLives(const Block& block);
+
+  std::vector<TensorId> kept(Kept kept) const;
+  std::vector<TensorId> recomputed(Kept kept) const;
+  bool is_kept(TensorId t, Kept kept) const { return is_saved(t, kept) && may_stay(t, kept); }
+
+  // Calls `visit` for every op that runs, with what Lifetimes has of it.
+  using Visit =
+      std::function<void(size_t op, const std::vector<Operand>& born, const std::vector<Operand>& dead)>;
+  void walk(Walk walk, Kept kept, FreesSaved frees_saved, const Visit& visit) const;
+
+ private:
+  bool is_saved(TensorId t, Kept kept) const;
+  bool may_stay(TensorId t, Kept kept) const;
+  std::vector<TensorId> saved(Kept kept, bool stays) const;
+
+  const Block& block_;
+  std::vector<bool> read_in_backward_;  // by tensor
 };
 
 // `walk`: forward, recompute or backward.

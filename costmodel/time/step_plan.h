@@ -16,7 +16,7 @@ namespace paraplan {
 // long its messages take.
 struct StepPlan {
   GroupPlacements groups;
-  const ModelCost& model;  // owned by the planner
+  const ModelCost& model;   // owned by the planner
   const ModelSplit& split;  // likewise
   int64_t micro_batches = 1;
   std::vector<StagePasses> passes = {};  // by chunk
