@@ -77,7 +77,7 @@ void CostModel::State::add_stages(const StepPlan& plan, Prediction& p) const {
     plan.split.for_stage(s, [&](size_t i) {
       stage.layers += plan.split.at(i).layers();
       stage.forward_s += plan.times.forward_s[i];
-      stage.backward_s += plan.times.backward_s[i];
+      stage.backward_s += plan.times.going_back_s(i);
     });
     stage.parameters = plan.split.state(s, plan.model.states).parameters;
   }
@@ -89,7 +89,7 @@ void CostModel::State::add_memory(LayoutPasses& passes, Prediction& p, Effort ef
   const LayoutMemory all(scenario, p.layout, plan, passes.memory);
   double host_rank = 0;
   for (int64_t s = 0; s < p.layout.pipeline; ++s) {
-    if (effort == Effort::bound && !plan.split.first_of_kind(s)) continue;
+    if (effort == Effort::bound && all.needs_no_more(s)) continue;
     StagePrediction& stage = p.stages[static_cast<size_t>(s)];
     const StageMemory memory = all.stage(s);
     stage.in_flight =

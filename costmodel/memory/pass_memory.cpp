@@ -1,29 +1,40 @@
 #include "costmodel/memory/pass_memory.h"
 
 namespace paraplan {
+namespace {
+
+void add_times(MemoryUse each, int32_t count, MemoryUse& sum) {
+  if (count == 0) return;
+  each *= count;
+  sum += each;
+}
+
+}  // namespace
+
 PassMemory::SummedChunk::SummedChunk(const ChunkMemory& chunk)
     : memory(chunk),
       kept_bytes(chunk.kept().total()),
-      forward_peak_bytes(chunk.forward.peak.total()),
-      backward_peak_bytes(chunk.backward.peak.total()) {}
+      kept_for_weights_bytes(chunk.kept_for_weights().total()) {
+  for (const Pass pass : {Pass::forward, Pass::backward, Pass::data, Pass::weight})
+    peak_bytes[static_cast<size_t>(pass)] = chunk.of(pass).peak.total();
+}
 
 // Largest sum of a pass that begins at `moment`, beside what other micro-batches keep.
 double PassMemory::total_at(const PassMoment& moment, const SummedChunks& chunks) {
   const SummedChunk& own = chunks[static_cast<size_t>(moment.chunk)];
-  double total = moment.pass == Pass::forward ? own.forward_peak_bytes : own.backward_peak_bytes;
-  for (size_t c = 0; c < chunks.size(); ++c) total += moment.alive[c] * chunks[c].kept_bytes;
+  double total = own.peak_bytes[static_cast<size_t>(moment.pass)];
+  for (size_t c = 0; c < chunks.size(); ++c)
+    total += moment.alive[c] * chunks[c].kept_bytes + moment.waiting[c] * chunks[c].kept_for_weights_bytes;
   return total;
 }
 
 // The same by category.
 MemoryUse PassMemory::use_at(const PassMoment& moment, const SummedChunks& chunks) {
   const ChunkMemory& own = chunks[static_cast<size_t>(moment.chunk)].memory;
-  MemoryUse use = moment.pass == Pass::forward ? own.forward.peak : own.backward.peak;
+  MemoryUse use = own.of(moment.pass).peak;
   for (size_t c = 0; c < chunks.size(); ++c) {
-    if (moment.alive[c] == 0) continue;
-    MemoryUse kept = chunks[c].memory.kept();
-    kept *= moment.alive[c];
-    use += kept;
+    add_times(chunks[c].memory.kept(), moment.alive[c], use);
+    add_times(chunks[c].memory.kept_for_weights(), moment.waiting[c], use);
   }
   return use;
 }
@@ -44,11 +55,12 @@ PassMemory::PassMemory(const StepPlan& plan, const SoftwareProfile& software, Mo
           memo.of({plan.times.schedule, plan.times.pipeline, plan.times.virtual_stages, plan.micro_batches},
                   plan.split)),
       peaks_(moments_.size()) {
+  const bool split = splits_backward(plan.times.schedule);
   const bool varies = software.memory.most_loss_backward_bytes > 0;
   chunks_.reserve(plan.split.chunks.size());
   for (const Chunk& chunk : plan.split.chunks) {
-    chunks_.emplace_back(chunk_memory(plan.model, chunk, software));
-    if (varies) most_chunks_.emplace_back(chunk_memory(plan.model, chunk, software, true));
+    chunks_.emplace_back(chunk_memory(plan.model, chunk, software, split));
+    if (varies) most_chunks_.emplace_back(chunk_memory(plan.model, chunk, software, split, true));
   }
 }
 

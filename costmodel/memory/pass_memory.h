@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <optional>
 #include <vector>
 
@@ -28,7 +29,8 @@ class PassMemory {
   struct SummedChunk {
     explicit SummedChunk(const ChunkMemory& chunk);
     ChunkMemory memory;
-    double kept_bytes, forward_peak_bytes, backward_peak_bytes;
+    double kept_bytes, kept_for_weights_bytes;
+    std::array<double, kPassKinds> peak_bytes;  // by Pass
   };
   using SummedChunks = std::vector<SummedChunk>;  // by place in ModelSplit::chunks
   static double total_at(const PassMoment& moment, const SummedChunks& chunks);

@@ -143,6 +143,10 @@ MemoryUse LayoutMemory::at_level(MemoryUse use, double slack_bytes) const {
   return use;
 }
 
+bool LayoutMemory::needs_no_more(int64_t stage) const {
+  return !splits_backward(layout_.schedule) && !plan_.split.first_of_kind(stage);
+}
+
 StageMemory LayoutMemory::stage(int64_t stage) const {
   const Held& held = held_by(stage);
   MemoryUse passes = held.beside_passes;

@@ -25,9 +25,10 @@ class LayoutMemory {
   // Keeps references to all of them.
   LayoutMemory(const Scenario& scenario, const Layout& layout, const StepPlan& plan, PassMemory& passes);
 
-  // A stage needs no more than the first of its kind: it holds the same, and later stages never hold more
-  // micro-batches at once.
   StageMemory stage(int64_t stage) const;
+  // Whether a stage needs no more than the first of its kind: it holds the same, and later stages never hold
+  // more micro-batches at once. (With weight passes they do.)
+  bool needs_no_more(int64_t stage) const;
 
   // What a stage has beside the needs of its passes while they run.
   const MemoryUse& beside_passes(int64_t stage) const { return held_by(stage).beside_passes; }

@@ -33,6 +33,10 @@ class ByOperand {
     const size_t side = operand.kind == Operand::Kind::gradient ? 1 : 0;
     return values_[2 * static_cast<size_t>(operand.index) + side];
   }
+  void add(const ByOperand& others) {
+    for (size_t i = 0; i < values_.size(); ++i)
+      if (others.values_[i]) values_[i] = others.values_[i];
+  }
 
  private:
   std::vector<Value> values_;
@@ -41,21 +45,24 @@ class ByOperand {
 // Follows one walk: what is there, and when it is touched last.
 class Walker {
  public:
-  Walker(const Block& block, const TensorLives& lives, Walk walk, Kept kept, FreesSaved frees_saved)
+  Walker(const Block& block, const TensorLives& lives, Walk walk, Kept kept, FreesSaved frees_saved,
+         Pass pass)
       : block_(block),
         lives_(lives),
         walk_(walk),
         kept_(kept),
         frees_saved_(frees_saved),
+        pass_(pass),
         ops_(walk == Walk::backward ? block.backward : block.forward),
-        there_(block, 0),
-        stays_(block, 0),
+        there_(block, false),
+        stays_(block, false),
         last_(block, kNever) {
     if (frees_saved == FreesSaved::op) {
       begin_by_op();
     } else {
       begin_by_pass();
     }
+    if (pass != Pass::backward) share_with_other_pass();
     for (size_t i = 0; i < ops_.size(); ++i)
       if (runs(i)) end_ = i;
   }
@@ -82,6 +89,7 @@ class Walker {
   static constexpr int kNever = -1;
 
   bool runs(size_t op) const {
+    if (pass_ != Pass::backward) return later_[op] == (pass_ == Pass::weight);
     return walk_ != Walk::recompute || kept_ != Kept::no_core || ops_[op].attention_core;
   }
 
@@ -148,6 +156,27 @@ class Walker {
       if (lives_.is_kept(t, kept)) add(Operand::Kind::value, t, places);
   }
 
+  // What ops of the weight pass read that they do not write: it stays behind the data pass, and is there
+  // before the weight pass, with nothing else.
+  void share_with_other_pass() {
+    later_ = weight_ops(block_);
+    ByOperand<char> shared(block_, false), written(block_, false);
+    for (size_t i = 0; i < ops_.size(); ++i) {
+      if (!later_[i]) continue;
+      for (const Operand& operand : ops_[i].reads)
+        if (is_tensor(operand) && !written[operand]) shared[operand] = true;
+      for (const Operand& operand : ops_[i].writes)
+        if (is_tensor(operand)) written[operand] = true;
+    }
+    if (pass_ == Pass::data) {
+      stays_.add(shared);
+      return;
+    }
+    there_ = stays_ = ByOperand<char>(block_, false);
+    if (frees_saved_ == FreesSaved::pass) add_kept(Kept::all, stays_);
+    there_.add(shared), there_.add(stays_);
+  }
+
   // A region that is redone as a whole ends with its output in hand.
   TensorId redone_output() const { return kept_ == Kept::input ? block_.output : -1; }
 
@@ -176,7 +205,9 @@ class Walker {
   Walk walk_;
   Kept kept_;
   FreesSaved frees_saved_;
+  Pass pass_;
   const std::vector<Op>& ops_;
+  std::vector<bool> later_;  // by op: of the weight pass
   ByOperand<char> there_, stays_;
   ByOperand<int> last_;          // op
   std::vector<Operand> at_end_;  // dies with the last op whether that touches it or not
@@ -184,6 +215,27 @@ class Walker {
 };
 
 }  // namespace
+
+std::vector<bool> weight_ops(const Block& block) {
+  // By ops further back that run in the data pass.
+  ByOperand<char> needed(block, false), overwritten(block, false);
+  if (block.input >= 0) needed[{Operand::Kind::gradient, block.input}] = true;
+  std::vector<bool> later(block.backward.size());
+  for (size_t i = block.backward.size(); i-- > 0;) {
+    const Op& op = block.backward[i];
+    later[i] = true;
+    for (const Operand& operand : op.writes)
+      if (is_tensor(operand) && needed[operand]) later[i] = false;
+    for (const Operand& operand : op.reads)
+      if (is_tensor(operand) && overwritten[operand]) later[i] = false;
+    if (later[i]) continue;
+    for (const Operand& operand : op.reads)
+      if (is_tensor(operand)) needed[operand] = true;
+    for (const Operand& operand : op.writes)
+      if (is_tensor(operand)) overwritten[operand] = true;
+  }
+  return later;
+}
 
 double bytes_of(const Block& block, const Operand& operand) {
   return is_tensor(operand) ? block.tensors[static_cast<size_t>(operand.index)].bytes() : 0;
@@ -218,8 +270,8 @@ std::vector<TensorId> TensorLives::recomputed(Kept kept) const {
   return saved(kept, false);
 }
 
-void TensorLives::walk(Walk walk, Kept kept, FreesSaved frees_saved, const Visit& visit) const {
-  Walker(block_, *this, walk, kept, frees_saved).follow(visit);
+void TensorLives::walk(Walk walk, Kept kept, FreesSaved frees_saved, Pass pass, const Visit& visit) const {
+  Walker(block_, *this, walk, kept, frees_saved, pass).follow(visit);
 }
 
 std::vector<TensorId> kept_tensors(const Block& block, Kept kept) {
@@ -236,11 +288,11 @@ double kept_bytes(const Block& block, Kept kept) {
   return sum;
 }
 
-Lifetimes lifetimes(const Block& block, Walk walk, Kept kept, FreesSaved frees_saved) {
+Lifetimes lifetimes(const Block& block, Walk walk, Kept kept, FreesSaved frees_saved, Pass pass) {
   const size_t ops = (walk == Walk::backward ? block.backward : block.forward).size();
   Lifetimes found;
   found.born.resize(ops), found.dead.resize(ops), found.runs.resize(ops);
-  TensorLives(block).walk(walk, kept, frees_saved, [&](size_t op, const auto& born, const auto& dead) {
+  TensorLives(block).walk(walk, kept, frees_saved, pass, [&](size_t op, const auto& born, const auto& dead) {
     found.born[op] = born, found.dead[op] = dead, found.runs[op] = true;
   });
   return found;

@@ -44,7 +44,7 @@ StepTime::StepTime(const Scenario& scenario, TailPricer& tails, const StepPlan& 
   double busiest_s = -1;
   for (int64_t s : plan.split.kinds) {
     double busy_s = 0;
-    plan.split.for_stage(s, [&](size_t i) { busy_s += plan.times.forward_s[i] + plan.times.backward_s[i]; });
+    plan.split.for_stage(s, [&](size_t i) { busy_s += plan.times.busy_s(i); });
     if (busy_s > busiest_s) busiest_s = busy_s, pacing_ = s;
   }
   pipeline_end_s_ = *std::ranges::max_element(ends_);
@@ -61,7 +61,7 @@ void StepTime::time_tails(TailPricer& tails, const Layout& layout) {
   for (int64_t s : plan_.split.kinds) {
     const TailStage state{plan_.split.state(s, plan_.model.states), s == 0, s + 1 == plan_.split.pipeline};
     double backward_s = 0;
-    plan_.split.for_stage(s, [&](size_t i) { backward_s += plan_.times.backward_s[i]; });
+    plan_.split.for_stage(s, [&](size_t i) { backward_s += plan_.times.going_back_s(i); });
     tails_.push_back(tails.time(layout, plan_.groups, state, backward_s));
     from_sum_s_ = std::max(from_sum_s_, tails_.back().from_sum_s());
   }
@@ -73,10 +73,12 @@ StepTime::StageWork StepTime::work_of(int64_t stage) const {
   StageWork work;
   const PipelineTimes& t = plan_.times;
   plan_.split.for_stage(stage, [&](size_t i) {
-    const PassCost passes = plan_.passes_of(i).forward + plan_.passes_of(i).backward;
+    const StagePasses& each = plan_.passes_of(i);
+    PassCost passes = each.forward + each.backward;
+    if (!t.weight_s.empty()) passes = passes + each.weight;
     work.device += passes.device;
     work.origins += passes.origins;
-    work.busy_s += t.forward_s[i] + t.backward_s[i];
+    work.busy_s += t.busy_s(i);
     if (i > 0) work.transfer_s += t.send_forward_s[i - 1], ++work.messages;
     if (i + 1 < plan_.split.virtual_stages()) work.transfer_s += t.send_backward_s[i + 1], ++work.messages;
   });
