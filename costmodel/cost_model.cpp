@@ -79,7 +79,7 @@ void CostModel::State::add_stages(const StepPlan& plan, Prediction& p) const {
       stage.forward_s += plan.times.forward_s[i];
       stage.backward_s += plan.times.going_back_s(i);
     });
-    stage.parameters = plan.split.state(s, plan.model.states).parameters;
+    stage.parameters = plan.state_of(s).parameters;
   }
 }
 

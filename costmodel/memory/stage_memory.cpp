@@ -35,7 +35,7 @@ LayoutMemory::LayoutMemory(const Scenario& scenario, const Layout& layout, const
 }
 
 LayoutMemory::Held LayoutMemory::held(int64_t stage) const {
-  const double parameters = plan_.split.state(stage, plan_.model.states).parameters;
+  const double parameters = plan_.state_of(stage).parameters;
   Held held;
   held.beside_passes = held.updating = states(stage, parameters, held.host_bytes);
   held.beside_passes += buffers(parameters);

@@ -149,6 +149,8 @@ StepPlan StepPlanner::plan(const Layout& layout) {
   plan.passes.reserve(plan.split.chunks.size());
   for (const Chunk& chunk : plan.split.chunks)
     plan.passes.push_back(stage_passes(plan.model, chunk, splits_backward(layout.schedule)));
+  plan.states.reserve(plan.split.kinds.size());
+  for (int64_t stage : plan.split.kinds) plan.states.push_back(plan.split.state(stage, plan.model.states));
   plan.times = times(plan, layout);
   return plan;
 }

@@ -20,11 +20,13 @@ struct StepPlan {
   const ModelSplit& split;  // likewise
   int64_t micro_batches = 1;
   std::vector<StagePasses> passes = {};  // by chunk
+  std::vector<StateCount> states = {};   // of one rank, by kind of stage
   PipelineTimes times = {};
 
   const StagePasses& passes_of(size_t virtual_stage) const {
     return passes[static_cast<size_t>(split.chunk_of[virtual_stage])];
   }
+  const StateCount& state_of(int64_t stage) const { return states[split.kind(stage)]; }
 };
 
 // The layout with all settings at their defaults that leave its step plan alone: ZeRO stage and offload,

@@ -59,7 +59,7 @@ StepTime::StepTime(const Scenario& scenario, TailPricer& tails, const StepPlan& 
 void StepTime::time_tails(TailPricer& tails, const Layout& layout) {
   tails_.reserve(plan_.split.kinds.size());
   for (int64_t s : plan_.split.kinds) {
-    const TailStage state{plan_.split.state(s, plan_.model.states), s == 0, s + 1 == plan_.split.pipeline};
+    const TailStage state{plan_.state_of(s), s == 0, s + 1 == plan_.split.pipeline};
     double backward_s = 0;
     plan_.split.for_stage(s, [&](size_t i) { backward_s += plan_.times.going_back_s(i); });
     tails_.push_back(tails.time(layout, plan_.groups, state, backward_s));
