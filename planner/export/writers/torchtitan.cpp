@@ -113,8 +113,7 @@ std::string module_text(const Launch& launch) {
 
 TargetFiles write_torchtitan(const Launch& launch) {
   // Python looks for modules in the working folder first.
-  Job job{.program = "-m torchtitan.train",
-          .arguments = {"--module paraplan_job", "--config job"}};
+  JobCommand job{.program = "-m torchtitan.train", .arguments = {"--module paraplan_job", "--config job"}};
   std::vector<std::string> notes = {
       "Written for torchtitan 0.3; start it in the folder of paraplan_job.py.",
       "Data, tokenizer and optimizer are those of torchtitan's debug model: put yours in their place."};
