@@ -76,7 +76,8 @@ MemoryUse LayoutMemory::states(int64_t stage, double parameters, double& host_by
   use[gradients] += placeholder_bytes(stage);
   // Gradients gather in buckets on their way to their owners.
   const Communication& rules = scenario_.software.communication;
-  if (layout_.zero_stage >= 2 && !rules.reduces_by_block) {
+  const bool through_buckets = layout_.zero_stage >= 2 || (layout_.zero_stage == 1 && rules.reduces_through_buckets);
+  if (through_buckets && !rules.reduces_by_block) {
     const double bucket = rules.bucket_bytes > 0 ? 2 * rules.bucket_bytes : parameters * sizes.gradient;
     use[communication_buffers] = std::min(parameters * sizes.gradient, bucket);
   }

@@ -9,21 +9,6 @@
 namespace paraplan {
 namespace {
 
-// Steps of the inter-node phase. A tree reaches all nodes in log2(nodes) hops up and as many down; all-gather
-// and reduce-scatter go round the ring.
-double network_hops(OpKind kind, double nodes) {
-  if (nodes <= 1) return 0;
-  return kind == OpKind::all_reduce ? 2 * std::ceil(std::log2(nodes)) : nodes - 1;
-}
-
-// Bytes through one node's NICs per byte of buffer: a ring over all ranks crosses each node once in and once
-// out. An all-reduce between two nodes takes the tree, which sends each byte once (nccl issue 209; nccl-tests
-// doc/PERFORMANCE.md for the ring).
-double network_volume(OpKind kind, double ranks, double nodes) {
-  if (kind == OpKind::all_reduce && nodes == 2) return 1;
-  return (kind == OpKind::all_reduce ? 2 : 1) * (ranks - 1) / ranks;
-}
-
 CollectiveSample::Kind sample_kind(OpKind kind) {
   switch (kind) {
     case OpKind::all_reduce:
@@ -33,6 +18,33 @@ CollectiveSample::Kind sample_kind(OpKind kind) {
     default:
       return CollectiveSample::Kind::reduce_scatter;
   }
+}
+
+// Steps inside the nodes. Between nodes, all-gather and reduce-scatter go through every node's ranks in turn.
+double node_steps(OpKind kind, const GroupPlacement& group) {
+  if (kind == OpKind::all_reduce || group.nodes == 1)
+    return ring_steps(sample_kind(kind), static_cast<double>(group.ranks_per_node));
+  return static_cast<double>(group.ranks - group.nodes);
+}
+
+// Steps of the inter-node phase. A tree reaches all nodes in log2(nodes) hops up and as many down; all-gather
+// and reduce-scatter go round the ring.
+double network_hops(OpKind kind, double nodes) {
+  if (nodes <= 1) return 0;
+  return kind == OpKind::all_reduce ? 2 * std::ceil(std::log2(nodes)) : nodes - 1;
+}
+
+// Up to this size an all-reduce between two nodes goes round the ring (Megatron-DeepSpeed with tensor groups of 16 on
+// two A100 nodes, 25 to 403 MB).
+constexpr double kRingBytes = 4e8;
+
+// Bytes through one node's NICs: a ring over all ranks crosses each node once in and once out (nccl-tests
+// doc/PERFORMANCE.md). A large all-reduce between two nodes takes the tree, which sends each byte once (nccl issue
+// 209).
+double network_bytes(OpKind kind, double bytes, double ranks, double nodes) {
+  const double ring = (kind == OpKind::all_reduce ? 2 : 1) * (ranks - 1) / ranks;
+  if (kind == OpKind::all_reduce && nodes == 2) return std::max(bytes, ring * std::min(bytes, kRingBytes));
+  return ring * bytes;
 }
 
 }  // namespace
@@ -109,7 +121,7 @@ Price Links::modelled(OpKind kind, double bytes, const GroupPlacement& group) co
   double start_s = modelled_start_s(group);
   Price inside, between;
   if (group.ranks_per_node > 1) {
-    start_s += ring_steps(sample_kind(kind), local) * node_.hop_s;
+    start_s += node_steps(kind, group) * node_.hop_s;
     inside = {ring_volume(sample_kind(kind), local) * bytes / ring_bytes_per_s(group),
               origin_of({&node_.link_bytes_per_s, &node_.collective_efficiency})};
   }
@@ -117,7 +129,7 @@ Price Links::modelled(OpKind kind, double bytes, const GroupPlacement& group) co
     const double rate = network_.nics_per_node * network_.nic_bytes_per_s * network_.collective_efficiency;
     start_s += network_hops(kind, nodes) * network_.hop_s;
     between = {
-        network_volume(kind, static_cast<double>(group.ranks), nodes) * bytes *
+        network_bytes(kind, bytes, static_cast<double>(group.ranks), nodes) *
             static_cast<double>(group.groups_per_node) / rate,
         origin_of({&network_.nics_per_node, &network_.nic_bytes_per_s, &network_.collective_efficiency})};
   }

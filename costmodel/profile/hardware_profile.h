@@ -49,6 +49,7 @@ struct Device {
   Constant context_bytes;
   bool asynchronous_launch = true;  // false: the launching thread is the computing one (CPU)
   std::vector<GemmSample> gemm_samples;
+  std::vector<AttentionSample> attention_samples;  // of kernels without any the efficiencies above hold
   std::vector<OpSample> op_samples;  // of this very machine; they go before everything above
 };
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "costmodel/base/attention_kernel.h"
 #include "costmodel/model/layout.h"
 #include "costmodel/profile/calibration_record.h"
 #include "costmodel/profile/constant.h"
@@ -40,6 +41,7 @@ struct Fusion {
   bool norm = true;                // LayerNorm or RMSNorm in one kernel each way
   bool attention_dropout = false;  // dropout inside the softmax kernel (LiBai's fused multi-head attention)
   bool flash_attention = false;
+  AttentionKernel attention_kernel = AttentionKernel::flash_2;  // with flash_attention
   bool gated_activation = true;  // SwiGLU in one kernel
   bool rotary = true;
   bool cross_entropy = false;          // no fp32 copy of the logits
@@ -50,6 +52,7 @@ struct Fusion {
 // Host time to issue work, on the reference host; HostProfile::time_scale says what it is on another. The
 // device waits when this is longer than the kernels it issues.
 struct HostCost {
+  bool launch_blocking = false;  // the host waits for each kernel (CUDA_LAUNCH_BLOCKING=1)
   // 0 on a device with asynchronous launch: the hardware's kernel_launch_s. Read them through launch_times()
   // in scenario.h.
   Constant launch_s;             // per kernel in the forward pass
@@ -93,6 +96,11 @@ struct Communication {
                                   // tied weights included, when its backward pass ends
   bool checkpoints_over_tensor =
       false;                // saved layer inputs split over the tensor group, gathered for recompute
+  bool reduces_through_buckets = false;  // ZeRO-1: gradients pass through two buckets on their way (DeepSpeed)
+  bool gathers_beside_forward = false;  // ZeRO 1 and 2: updated weights, by buckets, beside the next forward pass
+  bool owns_tensors = false;  // ZeRO-1 ranks own whole tensors: gradients go to, weights come from one owner after the other
+  bool prefetches = false;  // ZeRO-3: the gathers of a block run beside the work on the block before, its reductions
+                            // beside the one behind
   Constant bucket_bytes;    // of the gradient reduction; 0: one bucket
   Constant tensor_overlap;  // fraction of tensor-parallel collectives hidden behind GEMMs
   Constant gather_overlap;  // fraction of ZeRO-3 gathers hidden behind compute

@@ -10,6 +10,11 @@ double data_ranks(const Layout& layout) {
   return static_cast<double>(layout.data * layout.context);
 }
 
+// Ranks that own a tensor of the stage, where ranks own whole ones.
+double owners(const Layout& layout, const TailStage& stage) {
+  return std::min(data_ranks(layout), stage.state.weights);
+}
+
 Op collective(OpKind kind, const char* name, double bytes, CommGroup group) {
   Op op{.kind = kind, .name = name, .derivative = Derivative::weight, .bytes = bytes};
   op.group = group;
@@ -44,6 +49,8 @@ void add_reduction(const Scenario& scenario, const Layout& layout, const TailSta
   const OpKind kind = layout.zero_stage >= 1 ? OpKind::reduce_scatter : OpKind::all_reduce;
   TailOp reduce{collective(kind, "gradients", bytes, CommGroup::data)};
   if (rules.bucket_bytes > 0) reduce.pieces = std::ceil(bytes / rules.bucket_bytes);
+  if (rules.owns_tensors && layout.zero_stage == 1)
+    reduce.pieces = std::max(reduce.pieces, owners(layout, stage));
   const bool model_parallel = layout.tensor > 1 || layout.pipeline > 1;
   reduce.beside_backward = rules.gradient_reduction == GradientReduction::overlapped &&
                            (!model_parallel || rules.reduction_overlaps_model_parallel);
@@ -79,7 +86,13 @@ void add_gather(const Scenario& scenario, const Layout& layout, const TailStage&
   if (data_ranks(layout) == 1 || !shards_optimizer(scenario.software, layout) || layout.zero_stage == 3)
     return;
   const double bytes = stage.state.parameters * static_cast<double>(bytes_per_element(scenario.precision));
-  tail.push_back({collective(OpKind::all_gather, "parameters", bytes, CommGroup::data)});
+  TailOp gather{collective(OpKind::all_gather, "parameters", bytes, CommGroup::data)};
+  const Communication& rules = scenario.software.communication;
+  gather.beside_forward = rules.gathers_beside_forward;
+  if (rules.gathers_beside_forward && rules.bucket_bytes > 0)
+    gather.pieces = std::max(1.0, std::ceil(bytes / rules.bucket_bytes));
+  if (rules.owns_tensors) gather.pieces = owners(layout, stage);
+  tail.push_back(gather);
 }
 
 }  // namespace

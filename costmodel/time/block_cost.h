@@ -41,6 +41,8 @@ class BlockPricer {
   double collective_seconds(const Op& op, const GroupPlacements& groups, double gemm_s) const;
   double host_seconds(const Op& op) const;
   PassCost sum(const std::vector<Op>& ops, const GroupPlacements& groups, bool core_only = false) const;
+  std::vector<Op> joined(const std::vector<Op>& collectives) const;
+  PassCost beside(PassCost collectives, const PassCost& compute) const;
   PassCost queue(double host_s, const Price& device, TimeCategory category) const;
 
   const Scenario& scenario_;

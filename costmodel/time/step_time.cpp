@@ -58,15 +58,18 @@ StepTime::StepTime(const Scenario& scenario, const StepPlanner& planner, const S
 // Stages with the same state and passes have the same tail.
 void StepTime::time_tails(const StepPlanner& planner) {
   TailStage last;
-  double last_backward_s = -1;
+  StagePassSeconds last_passes;
   for (int64_t s = 0; s < plan_.split.pipeline; ++s) {
     const TailStage state{plan_.split.state(s, plan_.model->states), s == 0, s + 1 == plan_.split.pipeline};
-    double backward_s = 0;
-    plan_.split.for_stage(s, [&](size_t i) { backward_s += plan_.times.backward_s[i]; });
-    if (tails_.empty() || !(state == last) || backward_s != last_backward_s)
+    StagePassSeconds passes;
+    plan_.split.for_stage(s, [&](size_t i) {
+      passes.forward_s += plan_.times.forward_s[i];
+      passes.backward_s += plan_.times.backward_s[i];
+    });
+    if (tails_.empty() || !(state == last) || passes != last_passes)
       tails_.push_back(tail_time(scenario_, planner.pricer(), plan_.groups,
-                                 tail_ops(scenario_, layout_, state), backward_s));
-    last = state, last_backward_s = backward_s;
+                                 tail_ops(scenario_, layout_, state), passes));
+    last = state, last_passes = passes;
     tail_of_.push_back(tails_.size() - 1);
     sum_s_ = std::max(sum_s_, ends_[static_cast<size_t>(s)] + tails_.back().until_sum_s);
     from_sum_s_ = std::max(from_sum_s_, tails_.back().from_sum_s);

@@ -13,12 +13,14 @@ double exposed_beside_compute(double total_s, double last_s, double backward_s, 
 }
 
 Price collective_price(const Scenario& scenario, const Links& links, const GroupPlacement& group,
-                       const TailOp& tail, double backward_s) {
+                       const TailOp& tail, const StagePassSeconds& passes) {
   const Price piece = links.collective(tail.op.kind, tail.op.bytes / tail.pieces, group);
   const double whole = tail.pieces * piece.seconds;
-  const double once = tail.beside_backward ? exposed_beside_compute(whole, piece.seconds, backward_s,
-                                                                    scenario.hardware.device.overlap_slowdown)
-                                           : whole;
+  const bool hides = tail.beside_backward || tail.beside_forward;
+  const double compute_s = tail.beside_backward ? passes.backward_s : passes.forward_s;
+  const double once =
+      hides ? exposed_beside_compute(whole, piece.seconds, compute_s, scenario.hardware.device.overlap_slowdown)
+            : whole;
   return {once * static_cast<double>(tail.calls), piece.origin};
 }
 
@@ -39,7 +41,7 @@ TimeCategory tail_category(const Op& op) {
 }
 
 TailTime tail_time(const Scenario& scenario, const BlockPricer& pricer, const GroupPlacements& groups,
-                   std::vector<TailOp> ops, double backward_s) {
+                   std::vector<TailOp> ops, const StagePassSeconds& passes) {
   TailTime time;
   const double launch_s = launch_times(scenario).forward_s;
   double launches_s = 0, kernels_s = 0;
@@ -48,7 +50,7 @@ TailTime tail_time(const Scenario& scenario, const BlockPricer& pricer, const Gr
     const Op& op = tail.op;
     Price price;
     if (is_collective(op.kind)) {
-      price = collective_price(scenario, pricer.links(), groups.of(op.group), tail, backward_s);
+      price = collective_price(scenario, pricer.links(), groups.of(op.group), tail, passes);
     } else {
       price = op.on_host ? host_adam_price(scenario, op) : pricer.kernels().price(op);
       launches_s += op.launches * launch_s;

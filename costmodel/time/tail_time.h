@@ -18,9 +18,14 @@ struct TailTime {
   double from_sum_s = 0;   // the sum and what is behind it
 };
 
-// `backward_s`: one backward pass of the stage, what a reduction beside it can hide behind.
+// What collectives of the tail can hide behind: one pass of each direction over the stage.
+struct StagePassSeconds {
+  double forward_s = 0, backward_s = 0;
+  bool operator==(const StagePassSeconds&) const = default;
+};
+
 TailTime tail_time(const Scenario& scenario, const BlockPricer& pricer, const GroupPlacements& groups,
-                   std::vector<TailOp> ops, double backward_s);
+                   std::vector<TailOp> ops, const StagePassSeconds& passes);
 
 // The part of the step's time that a tail's op belongs to.
 TimeCategory tail_category(const Op& op);

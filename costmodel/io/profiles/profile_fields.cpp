@@ -39,13 +39,14 @@ constexpr UsualRange usual(double min, double max) {
 constexpr UsualRange kNoneShipped{};
 
 template <class E>
-WordField word_field(std::string key, E& value) {
+WordField word_field(std::string key, E& value, bool optional = false) {
   const auto set = [&value](const std::string& text) {
     const std::optional<E> parsed = from_string<E>(text);
     if (parsed) value = *parsed;
     return parsed.has_value();
   };
-  return {std::move(key), [&value] { return std::string(to_string(value)); }, set, name_list<E>()};
+  return {std::move(key), [&value] { return std::string(to_string(value)); }, set, name_list<E>(),
+          optional};
 }
 
 // A CPU's cores, which launch for themselves, are of another order of magnitude than a GPU.
@@ -134,6 +135,7 @@ void add_node(NodeLinks& n, ProfileFields& fields) {
 }
 
 void add_fusion(Fusion& f, ProfileFields& fields) {
+  fields.words.push_back(word_field("fusion.attention_kernel", f.attention_kernel, true));
   fields.flags.insert(fields.flags.end(), {
                                               {"fusion.softmax", &f.softmax},
                                               {"fusion.gelu", &f.gelu},
@@ -152,6 +154,7 @@ void add_fusion(Fusion& f, ProfileFields& fields) {
 }
 
 void add_host_cost(HostCost& h, ProfileFields& fields) {
+  fields.flags.push_back({"host.launch_blocking", &h.launch_blocking});
   fields.constants.insert(
       fields.constants.end(),
       {
@@ -194,6 +197,10 @@ void add_communication(Communication& c, ProfileFields& fields) {
           {"communication.keeps_sent_activations", &c.keeps_sent_activations},
           {"communication.scatter_gather_sends", &c.scatter_gather_sends},
           {"communication.gradient_collectives_beside_gemm", &c.gradient_collectives_beside_gemm},
+          {"communication.reduces_through_buckets", &c.reduces_through_buckets},
+          {"communication.gathers_beside_forward", &c.gathers_beside_forward},
+          {"communication.owns_tensors", &c.owns_tensors},
+          {"communication.prefetches", &c.prefetches},
           {"communication.reduces_by_block", &c.reduces_by_block},
           {"communication.checkpoints_over_tensor", &c.checkpoints_over_tensor},
       });
