@@ -98,7 +98,7 @@ struct Communication {
       false;                // saved layer inputs split over the tensor group, gathered for recompute
   bool reduces_through_buckets = false;  // ZeRO-1: gradients pass through two buckets on their way (DeepSpeed)
   bool gathers_beside_forward = false;  // ZeRO 1 and 2: updated weights, by buckets, beside the next forward pass
-  bool owns_tensors = false;  // ZeRO-1 ranks own whole tensors: gradients go to, weights come from one owner after the other
+  bool tensor_by_tensor = false;  // ZeRO-1 reduces gradients and gathers weights one tensor after the other
   bool prefetches = false;  // ZeRO-3: the gathers of a block run beside the work on the block before, its reductions
                             // beside the one behind
   Constant bucket_bytes;    // of the gradient reduction; 0: one bucket

@@ -10,11 +10,6 @@ double data_ranks(const Layout& layout) {
   return static_cast<double>(layout.data * layout.context);
 }
 
-// Ranks that own a tensor of the stage, where ranks own whole ones.
-double owners(const Layout& layout, const TailStage& stage) {
-  return std::min(data_ranks(layout), stage.state.weights);
-}
-
 Op collective(OpKind kind, const char* name, double bytes, CommGroup group) {
   Op op{.kind = kind, .name = name, .derivative = Derivative::weight, .bytes = bytes};
   op.group = group;
@@ -49,8 +44,8 @@ void add_reduction(const Scenario& scenario, const Layout& layout, const TailSta
   const OpKind kind = layout.zero_stage >= 1 ? OpKind::reduce_scatter : OpKind::all_reduce;
   TailOp reduce{collective(kind, "gradients", bytes, CommGroup::data)};
   if (rules.bucket_bytes > 0) reduce.pieces = std::ceil(bytes / rules.bucket_bytes);
-  if (rules.owns_tensors && layout.zero_stage == 1)
-    reduce.pieces = std::max(reduce.pieces, owners(layout, stage));
+  if (rules.tensor_by_tensor && layout.zero_stage == 1)
+    reduce.pieces = std::max(reduce.pieces, stage.state.weights);
   const bool model_parallel = layout.tensor > 1 || layout.pipeline > 1;
   reduce.beside_backward = rules.gradient_reduction == GradientReduction::overlapped &&
                            (!model_parallel || rules.reduction_overlaps_model_parallel);
@@ -91,7 +86,7 @@ void add_gather(const Scenario& scenario, const Layout& layout, const TailStage&
   gather.beside_forward = rules.gathers_beside_forward;
   if (rules.gathers_beside_forward && rules.bucket_bytes > 0)
     gather.pieces = std::max(1.0, std::ceil(bytes / rules.bucket_bytes));
-  if (rules.owns_tensors) gather.pieces = owners(layout, stage);
+  if (rules.tensor_by_tensor) gather.pieces = std::max(1.0, stage.state.weights);
   tail.push_back(gather);
 }
 

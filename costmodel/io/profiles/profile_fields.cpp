@@ -199,7 +199,7 @@ void add_communication(Communication& c, ProfileFields& fields) {
           {"communication.gradient_collectives_beside_gemm", &c.gradient_collectives_beside_gemm},
           {"communication.reduces_through_buckets", &c.reduces_through_buckets},
           {"communication.gathers_beside_forward", &c.gathers_beside_forward},
-          {"communication.owns_tensors", &c.owns_tensors},
+          {"communication.tensor_by_tensor", &c.tensor_by_tensor},
           {"communication.prefetches", &c.prefetches},
           {"communication.reduces_by_block", &c.reduces_by_block},
           {"communication.checkpoints_over_tensor", &c.checkpoints_over_tensor},
