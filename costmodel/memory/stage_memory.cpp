@@ -134,6 +134,37 @@ MemoryUse LayoutMemory::beside_passes(int64_t stage) const {
   return use;
 }
 
+// Most of what the passes hold together with all that stands beside them. Gradients that come late are not there
+// before the only backward pass, and are when it ends.
+MemoryUse LayoutMemory::whole_passes(int64_t stage, const MemoryUse& peak) const {
+  MemoryUse use = beside_passes(stage);
+  const bool late = scenario_.software.memory.late_gradients && plan_.micro_batches == 1;
+  if (late) use[gradients] = 0;
+  use += peak;
+  return late ? larger(use, end_of_backward(stage)) : use;
+}
+
+// The last layer, then the reduction of the model's ends: whole weights, and whole gradients as they are made and as
+// they are reduced.
+MemoryUse LayoutMemory::end_of_backward(int64_t stage) const {
+  const auto element = static_cast<double>(bytes_per_element(scenario_.precision));
+  const ModelCost& model = *plan_.model;
+  const double whole =
+      layout_.zero_stage == 3
+          ? model.states[BlockName::embedding].parameters + model.states[BlockName::head].parameters
+          : 0;
+  MemoryUse reduction = held_by(stage).states, layer = held_by(stage).states;
+  layer[communication_buffers] += whole * element;
+  reduction[communication_buffers] += whole * element;
+  reduction[temporary] += whole * state_sizes(scenario_).reduced_gradient;
+  for (const Segment& s : plan_.split.at(static_cast<size_t>(stage)).segments) {
+    if (!is_layer(s.block)) continue;
+    layer += model.memory[s.block].backward[static_cast<size_t>(s.kept)].peak;
+    break;
+  }
+  return larger(layer, reduction);
+}
+
 // Gone when the passes are over: messages on their way, of each virtual stage one forward and one backward;
 // and weights that ZeRO-3 gathers until so many are there.
 MemoryUse LayoutMemory::buffers(double parameters) const {
@@ -190,16 +221,15 @@ StageMemory LayoutMemory::stage(int64_t stage) const {
   const Held& held = held_by(stage);
   StageMemory result;
   result.host_bytes = held.host_bytes;
-  MemoryUse updating = held.states, passes = beside_passes(stage);
+  MemoryUse updating = held.states;
   updating[temporary] += held.update_bytes;
-  passes += passes_peak(stage);
+  const MemoryUse passes = whole_passes(stage, passes_peak(stage));
   const MemoryUse peak = larger(passes, updating);
   result.at_level = at_level(peak, scenario_.memory_level);
   result.device = at_level(peak, MemoryLevel::device);
   result.most_device_bytes = result.device.total();
   if (!most_chunks_.empty()) {
-    MemoryUse most = beside_passes(stage);
-    most += passes_peak(most_chunks_, stage);
+    const MemoryUse most = whole_passes(stage, passes_peak(most_chunks_, stage));
     result.most_device_bytes = at_level(larger(most, updating), MemoryLevel::device).total();
   }
   return result;

@@ -34,6 +34,8 @@ class LayoutMemory {
   MemoryUse passes_peak(int64_t stage) const { return passes_peak(chunks_, stage); }
   // What is there beside that while passes run.
   MemoryUse beside_passes(int64_t stage) const;
+  MemoryUse whole_passes(int64_t stage, const MemoryUse& peak) const;
+  MemoryUse end_of_backward(int64_t stage) const;
   const ChunkMemory& of_virtual_stage(size_t i) const {
     return chunks_[static_cast<size_t>(plan_.split.chunk_of[i])];
   }

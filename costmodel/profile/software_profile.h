@@ -109,6 +109,7 @@ struct Communication {
 struct FrameworkMemory {
   FreesSaved frees_saved = FreesSaved::op;
   bool keeps_score_buffer = false;  // unfused attention works in one buffer of all scores, for ever
+  bool late_gradients = false;  // released after the update; ZeRO-3 reduces them block by block into new tensors
   bool placeholder_gradients =
       false;             // fused accumulation hands on an unused gradient per shape of weight, for ever
   Constant fixed_bytes;  // allocated once, whatever the layout (workspaces)

@@ -218,6 +218,7 @@ void add_communication(Communication& c, ProfileFields& fields) {
 void add_memory(FrameworkMemory& m, ProfileFields& fields) {
   fields.words.push_back(word_field("memory.frees_saved", m.frees_saved));
   fields.flags.push_back({"memory.keeps_score_buffer", &m.keeps_score_buffer});
+  fields.flags.push_back({"memory.late_gradients", &m.late_gradients});
   fields.flags.push_back({"memory.placeholder_gradients", &m.placeholder_gradients});
   fields.constants.insert(
       fields.constants.end(),
