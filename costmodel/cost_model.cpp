@@ -39,7 +39,7 @@ void CostModel::State::add_stages(const StepPlan& plan, Prediction& p) const {
       const Chunk& chunk = plan.split.at(i);
       stage.layers += chunk.layers();
       stage.forward_s += plan.times.forward_s[i];
-      stage.backward_s += plan.times.backward_s[i];
+      stage.backward_s += plan.times.going_back_s(i);
     });
     stage.parameters = plan.split.state(s, plan.model->states).parameters;
     p.stages.push_back(stage);

@@ -52,6 +52,13 @@ constexpr EnumName<BlockName> kBlockNames[] = {
 };
 static_assert(std::size(kBlockNames) == kMostLayerKinds + 3);
 
+constexpr EnumName<Pass> kPassNames[] = {
+    {Pass::forward, "forward"},
+    {Pass::backward, "backward"},
+    {Pass::data, "data gradients"},
+    {Pass::weight, "weight gradients"},
+};
+
 constexpr EnumName<Walk> kWalkNames[] = {
     {Walk::forward, "forward"}, {Walk::recompute, "recompute"}, {Walk::backward, "backward"},
     {Walk::restore, "restore"}, {Walk::gather, "gather"},       {Walk::reduce, "reduce"},
@@ -89,6 +96,7 @@ constexpr EnumName<PipelineSchedule> kScheduleNames[] = {
     {PipelineSchedule::gpipe, "gpipe"},
     {PipelineSchedule::one_f_one_b, "1f1b"},
     {PipelineSchedule::interleaved, "interleaved"},
+    {PipelineSchedule::zb_h1, "zb-h1"},
 };
 
 constexpr EnumName<Axis> kAxisNames[] = {
@@ -202,6 +210,11 @@ std::span<const EnumName<BlockName>> enum_names() {
 }
 
 template <>
+std::span<const EnumName<Pass>> enum_names() {
+  return kPassNames;
+}
+
+template <>
 std::span<const EnumName<Walk>> enum_names() {
   return kWalkNames;
 }
@@ -288,6 +301,10 @@ const char* to_string(Derivative value) {
 }
 
 const char* to_string(BlockName value) {
+  return name_of(value);
+}
+
+const char* to_string(Pass value) {
   return name_of(value);
 }
 

@@ -43,6 +43,8 @@ std::span<const EnumName<BlockName>> enum_names();
 template <>
 std::span<const EnumName<Walk>> enum_names();
 template <>
+std::span<const EnumName<Pass>> enum_names();
+template <>
 std::span<const EnumName<CollectiveSample::Kind>> enum_names();
 template <>
 std::span<const EnumName<NodeTopology>> enum_names();

@@ -17,7 +17,7 @@ class MemoryTrack {
   void observe(const ReplayedStep& done) {
     const ChunkMemory& chunk =
         memory_.of_virtual_stage(static_cast<size_t>(done.step.chunk * plan_.split.pipeline + done.stage));
-    const MemoryChange& pass = done.step.pass == Pass::forward ? chunk.forward : chunk.backward;
+    const MemoryChange& pass = chunk.of(done.step.pass);
     sample(done.stage, done.start_s, pass.peak.total());
     alive_[static_cast<size_t>(done.stage)] += pass.delta.total();
     sample(done.stage, done.end_s, 0);
@@ -35,9 +35,9 @@ class MemoryTrack {
 };
 
 void add_pass(const ReplayedStep& done, Timeline& timeline) {
+  timeline.events.push_back({done.stage, Lane::compute, to_string(done.step.pass), done.start_s, done.end_s,
+                             done.step.micro_batch, done.step.chunk});
   const bool forward = done.step.pass == Pass::forward;
-  timeline.events.push_back({done.stage, Lane::compute, forward ? "forward" : "backward", done.start_s,
-                             done.end_s, done.step.micro_batch, done.step.chunk});
   if (done.sent_s > done.end_s)
     timeline.events.push_back({done.stage, Lane::messages, forward ? "send forward" : "send backward",
                                done.end_s, done.sent_s, done.step.micro_batch, done.step.chunk});

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "costmodel/step/pipeline_schedule.h"
+
 namespace paraplan {
 namespace {
 
@@ -37,15 +39,18 @@ std::vector<MemoryEvent> BlockEvents::forward(Kept kept) const {
   return events;
 }
 
-std::vector<MemoryEvent> BlockEvents::backward(Kept kept) const {
+std::vector<MemoryEvent> BlockEvents::backward(Kept kept, Pass pass) const {
   Events events;
   const double redone = by_pass() ? bytes(redone_of(kept), false) : 0;
   const double buffers = (reads_weights(block_.backward) ? gathered_bytes() : 0) + whole_gradient_bytes();
-  events.push_back({activations, split_off_bytes(kept)});
-  events.push_back({recompute, redone});
-  if (kept == Kept::input || (kept == Kept::no_core && by_pass())) add_recompute(kept, events);
-  events.push_back({communication_buffers, buffers});
-  add_backward(kept, events);
+  if (pass != Pass::weight) {
+    events.push_back({activations, split_off_bytes(kept)});
+    events.push_back({recompute, redone});
+    if (kept == Kept::input || (kept == Kept::no_core && by_pass())) add_recompute(kept, events);
+    events.push_back({communication_buffers, buffers});
+  }
+  add_backward(kept, pass, events);
+  if (pass == Pass::data) return events;
   events.push_back({communication_buffers, -buffers});
   events.push_back({recompute, -redone});
   if (by_pass()) events.push_back({loss, -bytes(kept_of(kept), true)});
@@ -70,9 +75,10 @@ void BlockEvents::add_recompute(Kept kept, Events& events) const {
 }
 
 // Where saved tensors go op by op, the attention core is redone when the backward walk gets there.
-void BlockEvents::add_backward(Kept kept, Events& events) const {
-  const Lifetimes walked = lifetimes(block_, Walk::backward, kept, scenario_.software.memory.frees_saved);
-  const bool within = kept == Kept::no_core && !by_pass();
+void BlockEvents::add_backward(Kept kept, Pass pass, Events& events) const {
+  const Lifetimes walked =
+      lifetimes(block_, Walk::backward, kept, scenario_.software.memory.frees_saved, pass);
+  const bool within = kept == Kept::no_core && !by_pass() && pass != Pass::weight;
   bool redone = !within;
   for (size_t i = 0; i < walked.runs.size(); ++i) {
     if (!redone && block_.backward[i].attention_core) add_recompute(kept, events), redone = true;
@@ -153,15 +159,18 @@ BlockMemory block_memory(const Scenario& scenario, const Layout& layout, const B
   if (block.input >= 0) memory.input_bytes = bytes_of(block, {Operand::Kind::value, block.input});
   if (block.output >= 0) memory.output_bytes = bytes_of(block, {Operand::Kind::value, block.output});
   const bool recomputable = block.input >= 0 && block.output >= 0;
+  const bool split = splits_backward(layout.schedule);
+  const Pass pass = split ? Pass::data : Pass::backward;
   for (Kept kept : {Kept::all, Kept::no_core, Kept::input}) {
     if (kept != Kept::all && !recomputable) continue;
     const auto k = static_cast<size_t>(kept);
     memory.forward[k] = folded(events.forward(kept));
-    memory.backward[k] = folded(events.backward(kept));
+    memory.backward[k] = folded(events.backward(kept, pass));
+    if (split) memory.weight[k] = folded(events.backward(kept, Pass::weight));
     memory.kept_by_pass[k] = events.kept_by_pass(kept);
   }
   if (scenario.software.memory.most_loss_backward_bytes > 0)
-    memory.most_backward = folded(BlockEvents(scenario, layout, block, true).backward(Kept::all));
+    memory.most_backward = folded(BlockEvents(scenario, layout, block, true).backward(Kept::all, pass));
   memory.score_bytes = score_bytes(block);
   memory.gradient_shapes = gradient_shapes(block);
   return memory;

@@ -19,7 +19,7 @@ class BlockEvents {
   BlockEvents(const Scenario& scenario, const Layout& layout, const Block& block, bool most = false);
 
   std::vector<MemoryEvent> forward(Kept kept) const;
-  std::vector<MemoryEvent> backward(Kept kept) const;  // with recompute
+  std::vector<MemoryEvent> backward(Kept kept, Pass pass) const;  // with recompute
   // With FreesSaved::pass: what a micro-batch keeps of the block while it is in flight, logits left out.
   MemoryUse kept_by_pass(Kept kept) const;
 
@@ -29,7 +29,7 @@ class BlockEvents {
   const std::vector<TensorId>& kept_of(Kept kept) const { return kept_[static_cast<size_t>(kept)]; }
   const std::vector<TensorId>& redone_of(Kept kept) const { return redone_[static_cast<size_t>(kept)]; }
   void add_recompute(Kept kept, Events& events) const;
-  void add_backward(Kept kept, Events& events) const;
+  void add_backward(Kept kept, Pass pass, Events& events) const;
   void add_walk(Walk walk, Kept kept, Events& events) const;
   void add_op(const Lifetimes& walked, size_t op, Walk walk, Kept kept, Events& events) const;
   MemoryCategory category(const Operand& operand, Walk walk, Kept kept) const;
@@ -47,11 +47,12 @@ class BlockEvents {
 
 // The same folded.
 struct BlockMemory {
-  std::array<MemoryChange, kKepts> forward, backward;  // by Kept
-  std::array<MemoryUse, kKepts> kept_by_pass;          // by Kept
-  MemoryChange most_backward;                          // Kept::all, with the software's most wasteful loss
-  double input_bytes = 0, output_bytes = 0;            // 0: none
-  double score_bytes = 0;                              // of attention that is not fused
+  // By Kept. Of a schedule that splits backward passes, `backward` is the data pass.
+  std::array<MemoryChange, kKepts> forward, backward, weight;
+  std::array<MemoryUse, kKepts> kept_by_pass;  // by Kept
+  MemoryChange most_backward;                  // Kept::all, with the software's most wasteful loss
+  double input_bytes = 0, output_bytes = 0;    // 0: none
+  double score_bytes = 0;                      // of attention that is not fused
   MatrixShapes gradient_shapes;
 };
 

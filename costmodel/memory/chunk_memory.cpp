@@ -34,7 +34,7 @@ void add_blocks(const Segments& segments, const Of& of, MemoryChange& pass) {
 }  // namespace
 
 ChunkMemory chunk_memory(const ModelCost& model, const Chunk& chunk, const SoftwareProfile& software,
-                         bool most) {
+                         bool split, bool most) {
   const auto memory = [&](const Segment& s) -> const BlockMemory& { return model.memory[s.block]; };
   const bool by_op = software.memory.frees_saved == FreesSaved::op;
   const bool keeps_sent = software.communication.keeps_sent_activations;
@@ -65,8 +65,15 @@ ChunkMemory chunk_memory(const ModelCost& model, const Chunk& chunk, const Softw
       backward);
   add(temporary, -input, backward);
   if (by_op && keeps_sent) add(activations, -output, backward);
+  if (split)
+    add_blocks(
+        chunk.segments | std::views::reverse,
+        [&](const Segment& s) -> const MemoryChange& {
+          return memory(s).weight[static_cast<size_t>(s.kept)];
+        },
+        result.weight);
   kept *= -1;
-  backward.delta += kept;
+  (split ? result.weight : backward).delta += kept;
   return result;
 }
 

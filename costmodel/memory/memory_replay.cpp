@@ -28,13 +28,15 @@ class MemoryReplay {
     if (!by_pass() && !keeps_sent()) add({activations, -bytes(last, last.output)});
   }
 
-  void backward(const Chunk& chunk) {
+  void backward(const Chunk& chunk, Pass pass) {
     const Block &first = block(chunk.segments.front()), &last = block(chunk.segments.back());
-    add({temporary, bytes(last, last.output)});
+    const bool data = pass != Pass::weight;
+    if (data) add({temporary, bytes(last, last.output)});
     for (const Segment& s : chunk.segments | std::views::reverse)
-      for (int64_t i = 0; i < s.repeats; ++i) add(events(s).backward(s.kept));
-    add({temporary, -bytes(first, first.input)});
-    if (!by_pass() && keeps_sent()) add({activations, -bytes(last, last.output)});
+      for (int64_t i = 0; i < s.repeats; ++i) add(events(s).backward(s.kept, pass));
+    if (data) add({temporary, -bytes(first, first.input)});
+    if (data && !by_pass() && keeps_sent()) add({activations, -bytes(last, last.output)});
+    if (pass == Pass::data) return;
     for (const Segment& s : chunk.segments)
       for (int64_t i = 0; i < s.repeats; ++i) add_use(events(s).kept_by_pass(s.kept), -1);
   }
@@ -80,7 +82,7 @@ MemoryUse replayed_peak(const Scenario& scenario, const Layout& layout, const Mo
     if (step.pass == Pass::forward) {
       replay.forward(chunk);
     } else {
-      replay.backward(chunk);
+      replay.backward(chunk, step.pass);
     }
   }
   return replay.peak();

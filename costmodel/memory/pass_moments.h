@@ -10,12 +10,13 @@
 
 namespace paraplan {
 
-// A pass of a stage begins while micro-batches are between their forward and their backward pass.
+// A pass of a stage begins while micro-batches are between their passes.
 struct PassMoment {
   Pass pass = Pass::forward;
   int32_t chunk = 0;  // whose pass it is: place in ModelSplit::chunks
-  std::vector<int32_t>
-      alive;  // (micro-batch, virtual stage) pairs by chunk; that of a backward pass included
+  // (Micro-batch, virtual stage) pairs by chunk: between forward and backward or data pass, and between data
+  // and weight pass; that of a pass which goes back included.
+  std::vector<int32_t> alive, waiting;
 
   bool operator==(const PassMoment&) const = default;
 };

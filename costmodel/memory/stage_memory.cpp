@@ -12,6 +12,12 @@ const MemoryUse& larger(const MemoryUse& a, const MemoryUse& b) {
   return a.total() >= b.total() ? a : b;
 }
 
+void add_times(MemoryUse each, int32_t count, MemoryUse& sum) {
+  if (count == 0) return;
+  each *= count;
+  sum += each;
+}
+
 double data_ranks(const Layout& layout) {
   return static_cast<double>(layout.data * layout.context);
 }
@@ -35,10 +41,11 @@ LayoutMemory::LayoutMemory(const Scenario& scenario, const Layout& layout, const
       layout_(layout),
       plan_(plan),
       moments_(memo.of(shape_of(layout, plan.micro_batches), plan.split)) {
+  const bool split = splits_backward(layout.schedule);
   const bool varies = scenario.software.memory.most_loss_backward_bytes > 0;
   for (const Chunk& chunk : plan.split.chunks) {
-    chunks_.push_back(chunk_memory(*plan.model, chunk, scenario.software));
-    if (varies) most_chunks_.push_back(chunk_memory(*plan.model, chunk, scenario.software, true));
+    chunks_.push_back(chunk_memory(*plan.model, chunk, scenario.software, split));
+    if (varies) most_chunks_.push_back(chunk_memory(*plan.model, chunk, scenario.software, split, true));
   }
   for (int64_t s = 0; s < plan.split.pipeline; ++s) {
     if (!needs_no_more(s)) held_.push_back(held(s));
@@ -185,13 +192,10 @@ MemoryUse LayoutMemory::passes_peak(const std::vector<ChunkMemory>& chunks, int6
   for (const PassMoment& moment : moments_[static_cast<size_t>(stage)]) {
     MemoryUse use;
     for (size_t c = 0; c < chunks.size(); ++c) {
-      if (moment.alive[c] == 0) continue;
-      MemoryUse kept = chunks[c].kept();
-      kept *= moment.alive[c];
-      use += kept;
+      add_times(chunks[c].kept(), moment.alive[c], use);
+      if (moment.waiting[c] > 0) add_times(chunks[c].kept_for_weights(), moment.waiting[c], use);
     }
-    const ChunkMemory& own = chunks[static_cast<size_t>(moment.chunk)];
-    use += moment.pass == Pass::forward ? own.forward.peak : own.backward.peak;
+    use += chunks[static_cast<size_t>(moment.chunk)].of(moment.pass).peak;
     if (use.total() > peak.total()) peak = use;
   }
   return peak;
@@ -210,7 +214,7 @@ MemoryUse LayoutMemory::at_level(MemoryUse use, MemoryLevel level) const {
 }
 
 bool LayoutMemory::needs_no_more(int64_t stage) const {
-  if (stage == 0) return false;
+  if (stage == 0 || splits_backward(layout_.schedule)) return false;
   bool same = true;
   plan_.split.for_stage(
       stage, [&](size_t i) { same = same && plan_.split.chunk_of[i] == plan_.split.chunk_of[i - 1]; });

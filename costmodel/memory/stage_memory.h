@@ -27,7 +27,7 @@ class LayoutMemory {
 
   StageMemory stage(int64_t stage) const;
   // Whether a stage needs no more than the one before it: it holds the same, and later stages never hold more
-  // micro-batches at once.
+  // micro-batches at once. (With weight passes they do.)
   bool needs_no_more(int64_t stage) const;
 
   // What the passes of a stage need at the moment of their largest sum; equals replayed_peak().

@@ -16,7 +16,7 @@ enum class Recompute {
 
 enum class Offload { none, optimizer, optimizer_and_parameters };  // to host memory
 
-enum class PipelineSchedule { gpipe, one_f_one_b, interleaved };
+enum class PipelineSchedule { gpipe, one_f_one_b, interleaved, zb_h1 };
 
 // The axes along which ranks are placed.
 enum class Axis { tensor, context, data, pipeline };

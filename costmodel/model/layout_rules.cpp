@@ -66,6 +66,14 @@ Rule check_stage_layers(const Scenario& s, const Layout& l) {
                                 stage_layers_text(l.stage_layers), sum, s.model.layers())};
 }
 
+Rule check_split_backward(const Scenario& s, const Layout& l) {
+  if (l.schedule != PipelineSchedule::zb_h1) return std::nullopt;
+  if (l.pipeline == 1) return Infeasible{"zb-h1 needs pipeline > 1", "pipeline is 1"};
+  if (s.software.splits_backward) return std::nullopt;
+  return Infeasible{"zb-h1 needs software that splits backward passes",
+                    fmt::format("software \"{}\" does not say splits_backward = true", s.software.name)};
+}
+
 Rule check_pipeline(const Scenario& s, const Layout& l) {
   if (l.virtual_stages > s.model.layers() / l.pipeline)
     return Infeasible{"more pipeline stages than layers",
@@ -76,6 +84,7 @@ Rule check_pipeline(const Scenario& s, const Layout& l) {
         "virtual_stages needs the interleaved schedule",
         fmt::format("virtual_stages {} with schedule {}", l.virtual_stages, to_string(l.schedule))};
   if (Rule r = check_stage_layers(s, l)) return r;
+  if (Rule r = check_split_backward(s, l)) return r;
   if (l.virtual_stages == 1) return std::nullopt;
   if (l.pipeline == 1) return Infeasible{"virtual_stages needs pipeline > 1", "pipeline is 1"};
   // Embedding and head may count as a layer each.

@@ -62,6 +62,11 @@ class OperandSet {
   void add(TensorId t) {
     if (t >= 0) has_[0][static_cast<size_t>(t)] = true;
   }
+  void add(const OperandSet& others) {
+    for (size_t side = 0; side < has_.size(); ++side)
+      for (size_t i = 0; i < has_[side].size(); ++i)
+        if (others.has_[side][i]) has_[side][i] = true;
+  }
   void add_gradient(TensorId t) {
     if (t >= 0) has_[1][static_cast<size_t>(t)] = true;
   }
@@ -73,11 +78,12 @@ class OperandSet {
 // Follows one walk: what is there, and when it is touched last.
 class Walker {
  public:
-  Walker(const Block& block, Walk walk, Kept kept, FreesSaved frees_saved)
+  Walker(const Block& block, Walk walk, Kept kept, FreesSaved frees_saved, Pass pass)
       : block_(block),
         walk_(walk),
         kept_(kept),
         frees_saved_(frees_saved),
+        pass_(pass),
         ops_(walk == Walk::backward ? block.backward : block.forward),
         there_(block),
         stays_(block) {
@@ -86,11 +92,8 @@ class Walker {
     } else {
       begin_by_pass();
     }
-    for (const Op& op : ops_) {
-      const bool core_only = walk == Walk::recompute && kept == Kept::no_core;
-      result_.runs.push_back(!core_only || op.attention_core);
-      if (result_.runs.back()) end_ = result_.runs.size() - 1;
-    }
+    choose_ops();
+    if (pass != Pass::backward) share_with_other_pass();
     result_.born.resize(ops_.size());
     result_.dead.resize(ops_.size());
   }
@@ -120,6 +123,37 @@ class Walker {
   }
 
  private:
+  void choose_ops() {
+    const bool core_only = walk_ == Walk::recompute && kept_ == Kept::no_core;
+    if (pass_ != Pass::backward) later_ = weight_ops(block_);
+    for (size_t i = 0; i < ops_.size(); ++i) {
+      const bool runs = pass_ == Pass::backward ? !core_only || ops_[i].attention_core
+                                                : later_[i] == (pass_ == Pass::weight);
+      result_.runs.push_back(runs);
+      if (runs) end_ = i;
+    }
+  }
+
+  // What ops of the weight pass read that they do not write: it stays behind the data pass, and is there
+  // before the weight pass, with nothing else.
+  void share_with_other_pass() {
+    OperandSet shared(block_), written(block_);
+    for (size_t i = 0; i < ops_.size(); ++i) {
+      if (!later_[i]) continue;
+      for (const Operand& operand : ops_[i].reads)
+        if (is_tensor(operand) && !written[operand]) shared[operand] = true;
+      for (const Operand& operand : ops_[i].writes)
+        if (is_tensor(operand)) written[operand] = true;
+    }
+    if (pass_ == Pass::data) {
+      stays_.add(shared);
+      return;
+    }
+    there_ = stays_ = OperandSet(block_);
+    if (frees_saved_ == FreesSaved::pass) stays_.add(kept_tensors(block_, Kept::all));
+    there_.add(shared), there_.add(stays_);
+  }
+
   // Kept tensors, and the block's output, have their places all the time.
   void begin_by_pass() {
     std::vector<TensorId> outside = kept_tensors(block_, walk_ == Walk::forward ? kept_ : Kept::all);
@@ -180,13 +214,35 @@ class Walker {
   Walk walk_;
   Kept kept_;
   FreesSaved frees_saved_;
+  Pass pass_;
   const std::vector<Op>& ops_;
+  std::vector<bool> later_;  // by op: of the weight pass
   OperandSet there_, stays_;
   size_t end_ = 0;  // the last op that runs
   Lifetimes result_;
 };
 
 }  // namespace
+
+std::vector<bool> weight_ops(const Block& block) {
+  OperandSet needed(block), overwritten(block);  // by ops further back that run in the data pass
+  needed.add_gradient(block.input);
+  std::vector<bool> later(block.backward.size());
+  for (size_t i = block.backward.size(); i-- > 0;) {
+    const Op& op = block.backward[i];
+    later[i] = true;
+    for (const Operand& operand : op.writes)
+      if (is_tensor(operand) && needed[operand]) later[i] = false;
+    for (const Operand& operand : op.reads)
+      if (is_tensor(operand) && overwritten[operand]) later[i] = false;
+    if (later[i]) continue;
+    for (const Operand& operand : op.reads)
+      if (is_tensor(operand)) needed[operand] = true;
+    for (const Operand& operand : op.writes)
+      if (is_tensor(operand)) overwritten[operand] = true;
+  }
+  return later;
+}
 
 double bytes_of(const Block& block, const Operand& operand) {
   return is_tensor(operand) ? block.tensors[static_cast<size_t>(operand.index)].bytes() : 0;
@@ -206,8 +262,8 @@ std::vector<TensorId> recomputed_tensors(const Block& block, Kept kept) {
   return select(block, false, kept);
 }
 
-Lifetimes lifetimes(const Block& block, Walk walk, Kept kept, FreesSaved frees_saved) {
-  return Walker(block, walk, kept, frees_saved).follow();
+Lifetimes lifetimes(const Block& block, Walk walk, Kept kept, FreesSaved frees_saved, Pass pass) {
+  return Walker(block, walk, kept, frees_saved, pass).follow();
 }
 
 }  // namespace paraplan

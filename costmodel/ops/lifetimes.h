@@ -17,11 +17,15 @@ enum class Kept {
 };
 inline constexpr int kKepts = 3;
 
+// By op of block.backward: whether a weight pass may run it later, because nothing that other ops of the walk
+// or the block before need comes from it, and none of them overwrites what it reads.
+std::vector<bool> weight_ops(const Block& block);
+
 // Tensors and gradients that come to life right before op i, and die right after it. There before the walk:
 // what was kept; of the forward walk, the block's input and what it is given; of the others, the gradient of
 // the output. There behind it: what is kept, and the block's output; of the backward walk, the gradient of
 // the input alone. With FreesSaved::pass what a micro-batch keeps, and the block's output, come and go
-// outside.
+// outside. What a data pass leaves for the weight pass is there between the two.
 struct Lifetimes {
   std::vector<std::vector<Operand>> born, dead;  // by op; empty for ops that do not run
   std::vector<bool> runs;                        // by op
@@ -29,8 +33,9 @@ struct Lifetimes {
   bool operator==(const Lifetimes&) const = default;
 };
 
-// `walk`: forward, recompute or backward.
-Lifetimes lifetimes(const Block& block, Walk walk, Kept kept, FreesSaved frees_saved = FreesSaved::pass);
+// `walk`: forward, recompute or backward; `pass`: of the last.
+Lifetimes lifetimes(const Block& block, Walk walk, Kept kept, FreesSaved frees_saved = FreesSaved::pass,
+                    Pass pass = Pass::backward);
 
 // Tensors that a micro-batch keeps, logits included, as TensorIds.
 std::vector<TensorId> kept_tensors(const Block& block, Kept kept);

@@ -49,6 +49,18 @@ struct ByBlock {
   }
 };
 
+// What a stage does with a micro-batch on one of its virtual stages. A backward pass is, block by block,
+// recompute, gradients of data and gradients of weights; a schedule may have the latter in a pass of their
+// own.
+enum class Pass : uint8_t {
+  forward,
+  backward,
+  data,    // backward, without what only weights' gradients need
+  weight,  // the rest of it
+};
+inline constexpr int kPassKinds = 4;
+const char* to_string(Pass);  // "forward", "weight gradients"
+
 // A walk over a list of ops of a block.
 enum class Walk : uint8_t {
   forward,

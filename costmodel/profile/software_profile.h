@@ -134,6 +134,7 @@ struct SoftwareProfile {
   Communication communication;
   FrameworkMemory memory;
   StageBalance stage_balance = StageBalance::layers;
+  bool splits_backward = false;  // can run weight gradients in passes of their own (zero-bubble schedules)
   std::optional<CalibrationRecord> calibration = {};
   std::vector<std::string> warnings = {};  // of its file
   std::vector<std::string> files = {};     // it was read from: its own and its bases

@@ -15,6 +15,12 @@ Op passes_around(const Op& collective, int64_t ranks) {
 
 }  // namespace
 
+OpSelection attention_core(const std::vector<Op>& ops) {
+  OpSelection selection;
+  for (const Op& op : ops) selection.runs.push_back(op.attention_core);
+  return selection;
+}
+
 BlockPricer::BlockPricer(const Scenario& scenario)
     : scenario_(scenario),
       kernels_(scenario.hardware.device, scenario.precision, scenario.cluster.clock_hz,
@@ -74,20 +80,22 @@ double BlockPricer::host_seconds(const Op& op) const {
   return op.launches * (op.derivative == Derivative::none ? launch_.forward_s : launch_.backward_s);
 }
 
-void BlockPricer::price_ops(const std::vector<Op>& ops, const GroupPlacements& groups, bool core_only,
+void BlockPricer::price_ops(const std::vector<Op>& ops, const GroupPlacements& groups,
+                            const OpSelection& selection,
                             const std::function<void(size_t, const Price&)>& visit) const {
   double last_gemm_s = 0;
   for (size_t i = 0; i < ops.size(); ++i) {
-    if (core_only && !ops[i].attention_core) continue;
+    if (!selection.runs.empty() && !selection.runs[i]) continue;
     const Price price = op_price(ops[i], groups, last_gemm_s);
-    if (ops[i].kind == OpKind::gemm) last_gemm_s = price.seconds;
+    if (ops[i].kind == OpKind::gemm && !selection.in_two_passes) last_gemm_s = price.seconds;
     visit(i, price);
   }
 }
 
-PassCost BlockPricer::sum(const std::vector<Op>& ops, const GroupPlacements& groups, bool core_only) const {
+PassCost BlockPricer::sum(const std::vector<Op>& ops, const GroupPlacements& groups,
+                          const OpSelection& selection) const {
   PassCost total;
-  price_ops(ops, groups, core_only, [&](size_t i, const Price& price) {
+  price_ops(ops, groups, selection, [&](size_t i, const Price& price) {
     total = total + queue(host_seconds(ops[i]), price, time_category(ops[i]));
   });
   return total;
@@ -120,33 +128,43 @@ PassCost BlockPricer::beside(PassCost collectives, const PassCost& compute) cons
   return collectives;
 }
 
-BlockCost BlockPricer::price(const Block& block, const ShardedState& state,
-                             const GroupPlacements& groups) const {
+// The backward walk; of a split one, what its data pass runs.
+PassCost BlockPricer::backward(const Block& block, const GroupPlacements& groups, bool split,
+                               PassCost& weight) const {
+  if (!split) return sum(block.backward, groups);
+  OpSelection selection{.runs = weight_ops(block), .in_two_passes = true};
+  weight = sum(block.backward, groups, selection);
+  selection.runs.flip();
+  return sum(block.backward, groups, selection);
+}
+
+BlockCost BlockPricer::price(const Block& block, const ShardedState& state, const GroupPlacements& groups,
+                             bool split) const {
   BlockCost cost;
   cost.reads_weights_forward = reads_weights(block.forward);
   cost.reads_weights_backward = reads_weights(block.backward);
   const PassCost forward = sum(block.forward, groups), gather = sum(joined(state.gather), groups);
   cost.forward = cost.reads_weights_forward ? beside(gather, forward) + forward : forward;
-  const PassCost gradients = sum(block.backward, groups), reduce = sum(joined(state.reduce), groups);
+  const PassCost gradients = backward(block, groups, split, cost.weight),
+                 reduce = sum(joined(state.reduce), groups);
   const bool prefetches = scenario_.software.communication.prefetches;
   const PassCost none, collected = cost.reads_weights_backward ? gather : none;
   // With `redone` in front, for which software that does not prefetch gathers apart.
-  const auto backward = [&](const PassCost& redone) {
-    if (prefetches)
-      return beside(collected + reduce, redone + gradients) + redone + gradients;
-    return redone + collected + gradients + reduce;
+  const auto behind = [&](const PassCost& redone) {
+    if (prefetches) return beside(collected + reduce, redone + gradients) + redone + gradients;
+    return redone + (collected + (gradients + reduce));
   };
   // What a recomputed region costs beside its ops: the host saves and restores random states, builds the
   // graph anew.
   const double region_s = scenario_.software.host.recompute_s * scenario_.host.time_scale;
   const PassCost begin = queue(region_s, {}, TimeCategory::recompute);
-  cost.backward[static_cast<size_t>(Kept::all)] = backward(none);
+  cost.backward[static_cast<size_t>(Kept::all)] = behind(none);
   cost.backward[static_cast<size_t>(Kept::no_core)] =
-      begin + backward(sum(block.forward, groups, true).as(TimeCategory::recompute));
+      begin + behind(sum(block.forward, groups, attention_core(block.forward)).as(TimeCategory::recompute));
   const PassCost redone = forward.as(TimeCategory::recompute);
   cost.backward[static_cast<size_t>(Kept::input)] = begin +
                                                     sum(state.restore, groups).as(TimeCategory::recompute) +
-                                                    backward(prefetches ? redone : gather + redone);
+                                                    behind(prefetches ? redone : gather + redone);
   return cost;
 }
 

@@ -51,11 +51,13 @@ class StageOps {
  public:
   StageOps(const BlockPricer& pricer, const GroupPlacements& groups) : pricer_(pricer), groups_(groups) {}
 
-  void add_block(BlockName name, const Block& block, const ShardedState& state, const WalkCalls& calls) {
+  // `split`: the schedule has weight passes.
+  void add_block(BlockName name, const Block& block, const ShardedState& state, const WalkCalls& calls,
+                 bool split) {
     add(name, Walk::forward, block.forward, calls.passes);
-    add(name, Walk::backward, block.backward, calls.passes);
+    add(name, Walk::backward, block.backward, calls.passes, {.in_two_passes = split});
     add(name, Walk::recompute, block.forward, calls.recomputed);
-    add(name, Walk::recompute, block.forward, calls.core_recomputed, true);
+    add(name, Walk::recompute, block.forward, calls.core_recomputed, attention_core(block.forward));
     add(name, Walk::restore, state.restore, calls.recomputed);
     add(name, Walk::gather, state.gather,
         (reads_weights(block.forward) ? calls.passes : 0) +
@@ -102,9 +104,10 @@ class StageOps {
     return last;
   }
 
-  void add(BlockName block, Walk walk, const std::vector<Op>& list, int64_t calls, bool core_only = false) {
+  void add(BlockName block, Walk walk, const std::vector<Op>& list, int64_t calls,
+           const OpSelection& selection = {}) {
     if (calls == 0) return;
-    pricer_.price_ops(list, groups_, core_only, [&](size_t i, const Price& price) {
+    pricer_.price_ops(list, groups_, selection, [&](size_t i, const Price& price) {
       ops.push_back(entry({block, walk, static_cast<uint16_t>(i)}, list[i], calls, price));
     });
   }
@@ -147,7 +150,7 @@ std::vector<std::vector<OpTime>> op_times(const Scenario& scenario, const StepPl
     const ByBlock<WalkCalls> calls = calls_on(plan, stage, scenario.model.kinds.size());
     for (size_t i = 0; i < blocks.size(); ++i)
       ops.add_block(blocks.name(i), blocks.values[i], sharded_state(scenario, layout, blocks.values[i]),
-                    calls.values[i]);
+                    calls.values[i], splits_backward(layout.schedule));
     if (scenario.software.communication.prefetches) {
       Breakdown passes;
       plan.split.for_stage(stage, [&](size_t i) {

@@ -86,13 +86,26 @@ bool last_stage_sets_pace(const PipelineTimes& t) {
   return true;
 }
 
-// A stage works without a pause through all its chunks from its first input on.
+double weight_s(const PipelineTimes& t, size_t part) {
+  return t.weight_s.empty() ? 0 : t.weight_s[part];
+}
+
+// A stage works without a pause through all its chunks from its first input on. The last backward pass sends
+// nothing that the stage waits for, unless weight passes come behind it.
 double end_without_pause(const PipelineTimes& t, int64_t micro_batches, size_t stage, double first_input_s) {
   double busy = 0;
   for (size_t i = stage; i < t.forward_s.size(); i += static_cast<size_t>(t.pipeline))
-    busy += forward_s(t, i) + backward_s(t, i);
-  return first_input_s + static_cast<double>(micro_batches - 1) * busy + busy - backward_s(t, stage) +
-         t.backward_s[stage];
+    busy += forward_s(t, i) + backward_s(t, i) + weight_s(t, i);
+  const double last_send = t.weight_s.empty() ? backward_s(t, stage) - t.backward_s[stage] : 0;
+  return first_input_s + static_cast<double>(micro_batches) * busy - last_send;
+}
+
+// What a stage still does when its last backward or data pass is over, before its end: weight passes that
+// waited, and a blocking send in front of them.
+double behind_last_gradient(const PipelineTimes& t, int64_t micro_batches, size_t stage) {
+  if (t.weight_s.empty()) return 0;
+  const auto waiting = static_cast<double>(std::min(micro_batches, static_cast<int64_t>(stage) + 1));
+  return waiting * t.weight_s[stage] + (t.blocking_sends ? t.send_backward_s[stage] : 0);
 }
 
 // A stage of 1F1B works without a pause from its first gradient on.
@@ -100,6 +113,18 @@ double end_from_gradient(const PipelineTimes& t, int64_t micro_batches, size_t s
   const int64_t forwards = micro_batches - forwards_before(t, micro_batches, stage);
   return gradient_s + static_cast<double>(forwards) * forward_s(t, stage) +
          static_cast<double>(micro_batches - 1) * backward_s(t, stage) + t.backward_s[stage];
+}
+
+// The passes that a replayed cell may be, in the order of ReplayCell::pass.
+struct PassColumns {
+  Pass pass = Pass::forward;
+  const std::vector<double>* busy_s = nullptr;  // by virtual stage
+  const std::vector<double>* send_s = nullptr;  // null: nothing is sent
+};
+PassColumns columns_of(const PipelineTimes& t, int64_t which) {
+  if (which == 0) return {Pass::forward, &t.forward_s, &t.send_forward_s};
+  if (which == 2) return {Pass::weight, &t.weight_s, nullptr};
+  return {t.weight_s.empty() ? Pass::backward : Pass::data, &t.backward_s, &t.send_backward_s};
 }
 
 }  // namespace
@@ -120,7 +145,9 @@ EarliestEnds earliest_ends(const PipelineTimes& t, int64_t micro_batches) {
   }
   // The last backward pass travels down to the first stage.
   for (size_t s = ends.size() - 1; s > 0; --s)
-    ends[s - 1] = std::max(ends[s - 1], ends[s] + t.send_backward_s[s] + t.backward_s[s - 1]);
+    ends[s - 1] =
+        std::max(ends[s - 1], ends[s] - behind_last_gradient(t, micro_batches, s) + t.send_backward_s[s] +
+                                  t.backward_s[s - 1] + behind_last_gradient(t, micro_batches, s - 1));
   return earliest;
 }
 
@@ -131,16 +158,14 @@ std::vector<double> replay(const PipelineTimes& t, int64_t micro_batches,
   std::vector<double> sent(order.cells.size()), free_at(static_cast<size_t>(t.pipeline), 0.0), ends = free_at;
   for (size_t i = 0; i < order.cells.size(); ++i) {
     const ReplayCell& cell = order.cells[i];
-    const bool forward = cell.pass < parts;
-    const int64_t part = forward ? cell.pass : cell.pass - parts;
+    const int64_t part = cell.pass % parts;
     const auto stage = static_cast<size_t>(cell.stage), at = static_cast<size_t>(part);
-    ReplayedStep done{
-        .stage = cell.stage,
-        .step = {forward ? Pass::forward : Pass::backward, cell.micro_batch, part / t.pipeline}};
+    const PassColumns columns = columns_of(t, cell.pass / parts);
+    ReplayedStep done{.stage = cell.stage, .step = {columns.pass, cell.micro_batch, part / t.pipeline}};
     const double input_s = cell.after > 0 ? sent[i - static_cast<size_t>(cell.after)] : 0;
     done.start_s = std::max(input_s, free_at[stage]);
-    done.end_s = done.start_s + (forward ? t.forward_s : t.backward_s)[at];
-    done.sent_s = done.end_s + (forward ? t.send_forward_s : t.send_backward_s)[at];
+    done.end_s = done.start_s + (*columns.busy_s)[at];
+    done.sent_s = done.end_s + (columns.send_s == nullptr ? 0 : (*columns.send_s)[at]);
     sent[i] = done.sent_s;
     free_at[stage] = t.blocking_sends ? done.sent_s : done.end_s;
     ends[stage] = done.end_s;
@@ -152,13 +177,14 @@ std::vector<double> replay(const PipelineTimes& t, int64_t micro_batches,
 // A blocking send is as much the stage's own time as the pass is.
 std::vector<PipelineReplay::PassSeconds> PipelineReplay::pass_seconds(const PipelineTimes& t) {
   std::vector<PassSeconds> seconds;
-  seconds.reserve(2 * t.forward_s.size());
-  const auto add = [&](const std::vector<double>& busy, const std::vector<double>& send) {
-    for (size_t i = 0; i < busy.size(); ++i)
-      seconds.push_back(t.blocking_sends ? PassSeconds{busy[i] + send[i], 0} : PassSeconds{busy[i], send[i]});
-  };
-  add(t.forward_s, t.send_forward_s);
-  add(t.backward_s, t.send_backward_s);
+  seconds.reserve(3 * t.forward_s.size());
+  for (int64_t which = 0; which < (t.weight_s.empty() ? 2 : 3); ++which) {
+    const PassColumns columns = columns_of(t, which);
+    for (size_t i = 0; i < t.forward_s.size(); ++i) {
+      const double busy = (*columns.busy_s)[i], send = columns.send_s == nullptr ? 0 : (*columns.send_s)[i];
+      seconds.push_back(t.blocking_sends ? PassSeconds{busy + send, 0} : PassSeconds{busy, send});
+    }
+  }
   return seconds;
 }
 
@@ -209,8 +235,7 @@ void PipelineReplay::replay_to_end(const PipelineTimes& t, int64_t micro_batches
   run(order, 0, order.group);
   double extrapolated_s = 0;
   if (order.period > 0) {
-    const auto first = static_cast<int64_t>(order.cells.size()) / (2 * t.pipeline * t.virtual_stages);
-    int64_t left = 1 + (micro_batches - first) / order.period;
+    int64_t left = 1 + (micro_batches - order.micro_batches) / order.period;
     std::optional<Cycle> cycle;
     for (int64_t groups = 2; left > 0; ++groups) {
       run(order, order.group, order.drain);
@@ -223,7 +248,7 @@ void PipelineReplay::replay_to_end(const PipelineTimes& t, int64_t micro_batches
   run(order, order.drain, order.cells.size());
   ends_ = free_at_;
   for (size_t s = 0; s < ends_.size(); ++s)
-    ends_[s] += extrapolated_s - (t.blocking_sends ? t.send_backward_s[s] : 0);
+    ends_[s] += extrapolated_s - (t.blocking_sends && t.weight_s.empty() ? t.send_backward_s[s] : 0);
 }
 
 const std::vector<double>& PipelineReplay::stage_ends(const PipelineTimes& t, int64_t micro_batches) {

@@ -17,10 +17,15 @@ struct PipelineTimes {
   PipelineSchedule schedule = PipelineSchedule::one_f_one_b;
   int64_t pipeline = 1;
   int64_t virtual_stages = 1;
-  std::vector<double> forward_s = {}, backward_s = {};
-  std::vector<double> send_forward_s = {};   // from i to i+1; last entry 0
-  std::vector<double> send_backward_s = {};  // from i to i-1; first entry 0
-  bool blocking_sends = false;               // the sender computes nothing meanwhile
+  std::vector<double> forward_s = {}, backward_s = {};  // of a schedule that splits them: data passes
+  std::vector<double> weight_s = {};                    // weight passes; empty: there are none
+  std::vector<double> send_forward_s = {};              // from i to i+1; last entry 0
+  std::vector<double> send_backward_s = {};             // from i to i-1; first entry 0
+  bool blocking_sends = false;                          // the sender computes nothing meanwhile
+
+  // Of all passes of a micro-batch on a virtual stage, without sends.
+  double busy_s(size_t i) const { return forward_s[i] + going_back_s(i); }
+  double going_back_s(size_t i) const { return backward_s[i] + (weight_s.empty() ? 0 : weight_s[i]); }
   bool operator==(const PipelineTimes&) const = default;
 };
 

@@ -4,8 +4,6 @@
 #include <cassert>
 #include <limits>
 
-#include "costmodel/step/pipeline_schedule.h"
-
 namespace paraplan {
 namespace {
 
@@ -16,7 +14,7 @@ class ListWalk {
  public:
   explicit ListWalk(const ScheduleShape& shape)
       : shape_(shape),
-        places_(static_cast<size_t>(2 * shape.parts() * shape.micro_batches), kNotYet),
+        places_(static_cast<size_t>(shape.passes() * shape.micro_batches), kNotYet),
         next_(static_cast<size_t>(shape.pipeline), 0) {
     assert(places_.size() < static_cast<size_t>(std::numeric_limits<int32_t>::max()));
     cells_.reserve(places_.size());
@@ -25,13 +23,13 @@ class ListWalk {
           stage_schedule(shape.schedule, shape.pipeline, s, shape.micro_batches, shape.virtual_stages));
   }
 
-  // Until every stage has done `passes(its list)` of its list; returns the number of cells so far. What the
-  // stages have to do must wait for nothing beyond.
+  // Until every stage has done `passes(stage, its list)` of its list; returns the number of cells so far.
+  // What the stages have to do must wait for nothing beyond.
   template <class Passes>
   size_t run(const Passes& passes) {
     size_t wanted = 0;
     std::vector<size_t> until;
-    for (const auto& list : lists_) wanted += until.emplace_back(passes(list));
+    for (size_t s = 0; s < lists_.size(); ++s) wanted += until.emplace_back(passes(s, lists_[s]));
     while (cells_.size() < wanted) {
       [[maybe_unused]] const size_t before = cells_.size();
       for (size_t s = 0; s < lists_.size(); ++s)
@@ -48,7 +46,7 @@ class ListWalk {
     const PipelineStep& step = lists_[stage][next_[stage]];
     const auto first = static_cast<int64_t>(stage);
     const int64_t part = step.chunk * shape_.pipeline + first;
-    const int64_t pass = step.pass == Pass::forward ? part : shape_.parts() + part;
+    const int64_t pass = place_of(step.pass) * shape_.parts() + part;
     const auto here = static_cast<int32_t>(cells_.size());
     const int32_t input = input_of(step, part, here);
     if (input == kNotYet) return;
@@ -58,9 +56,14 @@ class ListWalk {
     ++next_[stage];
   }
 
-  // Place of the cell whose output a pass takes; `here`: it takes none.
+  // Among the passes of a virtual stage.
+  static int64_t place_of(Pass pass) { return pass == Pass::forward ? 0 : pass == Pass::weight ? 2 : 1; }
+
+  // Place of the cell whose output a pass takes; `here`: it takes none. A weight pass needs nothing that its
+  // stage does not have when its list gets there.
   int32_t input_of(const PipelineStep& step, int64_t part, int32_t here) {
     const int64_t last = shape_.parts() - 1;
+    if (step.pass == Pass::weight) return here;
     if (step.pass == Pass::forward) return part == 0 ? here : place(part - 1, step.micro_batch);
     return place(part == last ? last : shape_.parts() + part + 1, step.micro_batch);
   }
@@ -76,25 +79,20 @@ class ListWalk {
   std::vector<ReplayCell> cells_;
 };
 
-size_t warm_up(const std::vector<PipelineStep>& list) {
-  const auto forward = [](const PipelineStep& step) { return step.pass == Pass::forward; };
-  return static_cast<size_t>(std::ranges::find_if_not(list, forward) - list.begin()) - 1;
-}
-
-size_t whole(const std::vector<PipelineStep>& list) {
+size_t whole(size_t, const std::vector<PipelineStep>& list) {
   return list.size();
 }
 
-int64_t period_of(const ScheduleShape& shape) {
-  return shape.schedule == PipelineSchedule::interleaved ? shape.pipeline : 1;
+ScheduleRounds rounds_of(const ScheduleShape& shape, size_t stage = 0) {
+  return schedule_rounds(shape.schedule, shape.pipeline, static_cast<int64_t>(stage), shape.virtual_stages);
 }
 
-// The least that hold the longest warm-up and two groups.
+// The least that hold what comes before the rounds of the first stage, which has most, and two rounds.
 int64_t least_repeating(const ScheduleShape& shape) {
-  const int64_t period = period_of(shape), many = std::numeric_limits<int64_t>::max() / shape.virtual_stages;
-  const int64_t warm = peak_in_flight(shape.schedule, shape.pipeline, 0, many, shape.virtual_stages) - 1;
-  const int64_t passes = period * shape.virtual_stages;
-  return ((warm + passes - 1) / passes + 2) * period;
+  const ScheduleRounds rounds = rounds_of(shape);
+  if (rounds.micro_batches == 0) return std::numeric_limits<int64_t>::max();
+  const int64_t forwards = rounds.micro_batches * shape.virtual_stages;
+  return ((rounds.forwards + forwards - 1) / forwards + 2) * rounds.micro_batches;
 }
 
 std::vector<size_t> carried_cells(const ReplayOrder& order) {
@@ -126,7 +124,8 @@ std::vector<size_t> carried_cells(const ReplayOrder& order) {
 ReplayOrder whole_order(const ScheduleShape& shape) {
   ListWalk walk(shape);
   const size_t all = walk.run(whole);
-  return {.cells = walk.take(), .group = all, .drain = all, .carried = {}};
+  return {
+      .cells = walk.take(), .group = all, .drain = all, .micro_batches = shape.micro_batches, .carried = {}};
 }
 
 ScheduleShape repeating_shape(const ScheduleShape& shape) {
@@ -137,17 +136,23 @@ ScheduleShape repeating_shape(const ScheduleShape& shape) {
 
 ReplayOrder repeating_order(const ScheduleShape& shape) {
   if (shape.micro_batches < least_repeating(shape)) return whole_order(shape);
-  const int64_t period = period_of(shape);
-  const auto passes = static_cast<size_t>(2 * period * shape.virtual_stages);
-  const auto groups = [passes](size_t count) {
-    return [=](const auto& list) { return warm_up(list) + count * passes; };
+  const auto groups = [&shape](int64_t count) {
+    return [=](size_t stage, const auto&) {
+      const ScheduleRounds rounds = rounds_of(shape, stage);
+      return static_cast<size_t>(rounds.before + count * rounds.entries);
+    };
   };
   ListWalk walk(shape);
   // Each on its own: cells of a group lie in the same order each time.
   walk.run(groups(0));
   const size_t group = walk.run(groups(1)), drain = walk.run(groups(2));
   walk.run(whole);
-  ReplayOrder order{.cells = walk.take(), .group = group, .drain = drain, .period = period, .carried = {}};
+  ReplayOrder order{.cells = walk.take(),
+                    .group = group,
+                    .drain = drain,
+                    .period = rounds_of(shape).micro_batches,
+                    .micro_batches = shape.micro_batches,
+                    .carried = {}};
   order.carried = carried_cells(order);
   return order;
 }

@@ -19,9 +19,11 @@ struct ModelCost {
 // Time of one micro-batch on one virtual stage.
 struct StagePasses {
   PassCost forward, backward;
+  PassCost weight;  // of a schedule that splits backward passes: what `backward` leaves out then
 };
 
 // Forward and backward pass of one micro-batch over `chunk`, with recompute, gathers and reductions.
-StagePasses stage_passes(const ModelCost& model, const Chunk& chunk);
+// `split`: the schedule has weight passes.
+StagePasses stage_passes(const ModelCost& model, const Chunk& chunk, bool split);
 
 }  // namespace paraplan

@@ -34,13 +34,15 @@ const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacem
                     groups.context,
                     sharded ? groups.data : GroupPlacement{},
                     sharded ? layout.zero_stage : 0,
-                    sharded ? std::optional(layout.offload) : std::nullopt};
+                    sharded ? std::optional(layout.offload) : std::nullopt,
+                    splits_backward(layout.schedule)};
   const auto found = costs_.find(key);
   if (found != costs_.end()) return found->second;
   const ModelBlocks blocks = model_blocks(scenario_, layout);
   ModelCost cost;
   for (const Block& block : blocks.values) {
-    cost.blocks.values.push_back(pricer_.price(block, sharded_state(scenario_, layout, block), groups));
+    cost.blocks.values.push_back(pricer_.price(block, sharded_state(scenario_, layout, block), groups,
+                                               splits_backward(layout.schedule)));
     cost.states.values.push_back(block.state());
     cost.memory.values.push_back(block_memory(scenario_, layout, block));
   }
@@ -94,7 +96,7 @@ PipelineTimes StepPlanner::times(const StepPlan& plan, const Layout& layout) con
   const double scale = scenario_.host.time_scale;
   if (layout.pipeline == 1) {
     // Nothing waits between micro-batches: the host may run ahead over the whole step.
-    const auto& [f, b] = plan.passes[0];
+    const PassCost &f = plan.passes[0].forward, &b = plan.passes[0].backward;
     const auto count = static_cast<double>(plan.micro_batches);
     const double step = (f + b).repeated(count).queue.latency / count;
     const double device = f.queue.device / (f.queue.device + b.queue.device);
@@ -107,11 +109,13 @@ PipelineTimes StepPlanner::times(const StepPlan& plan, const Layout& layout) con
       const double begin_s = i < static_cast<size_t>(layout.pipeline) ? software.host.micro_batch_s * scale : 0;
       t.forward_s.push_back(pass_seconds(p.forward, t.blocking_sends) + begin_s);
       t.backward_s.push_back(pass_seconds(p.backward, t.blocking_sends));
+      if (splits_backward(t.schedule)) t.weight_s.push_back(pass_seconds(p.weight, t.blocking_sends));
     }
   }
   if (software.stage_balance == StageBalance::work) {
     spread_evenly(t.forward_s);
     spread_evenly(t.backward_s);
+    if (!t.weight_s.empty()) spread_evenly(t.weight_s);
   }
   add_messages(plan, layout, t);
   return t;
@@ -122,7 +126,8 @@ StepPlan StepPlanner::plan(const Layout& layout) {
   plan.groups = place_groups(layout, scenario_.cluster.devices_per_node);
   plan.model = &model_cost(layout, plan.groups);
   plan.split = split_model(scenario_.model, layout, scenario_.software.stage_balance);
-  for (const Chunk& chunk : plan.split.chunks) plan.passes.push_back(stage_passes(*plan.model, chunk));
+  for (const Chunk& chunk : plan.split.chunks)
+    plan.passes.push_back(stage_passes(*plan.model, chunk, splits_backward(layout.schedule)));
   plan.micro_batches = scenario_.global_batch / (layout.micro_batch * layout.data);
   plan.times = times(plan, layout);
   return plan;

@@ -39,9 +39,9 @@ class StepPlanner {
 
  private:
   // Micro-batch, sequence parallel, own head weight, the groups that blocks talk to, ZeRO stage and offload
-  // where those differ.
+  // where those differ, whether backward passes are split.
   using CostKey = std::tuple<int64_t, bool, bool, GroupPlacement, GroupPlacement, GroupPlacement, int,
-                             std::optional<Offload>>;
+                             std::optional<Offload>, bool>;
   const ModelCost& model_cost(const Layout& layout, const GroupPlacements& groups);
   PipelineTimes times(const StepPlan& plan, const Layout& layout) const;
   void add_messages(const StepPlan& plan, const Layout& layout, PipelineTimes& times) const;

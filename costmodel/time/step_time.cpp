@@ -44,7 +44,7 @@ StepTime::StepTime(const Scenario& scenario, const StepPlanner& planner, const S
   double busiest_s = -1;
   for (int64_t s = 0; s < plan.split.pipeline; ++s) {
     double busy_s = 0;
-    plan.split.for_stage(s, [&](size_t i) { busy_s += plan.times.forward_s[i] + plan.times.backward_s[i]; });
+    plan.split.for_stage(s, [&](size_t i) { busy_s += plan.times.busy_s(i); });
     if (busy_s > busiest_s) busiest_s = busy_s, pacing_ = s;
   }
   pipeline_end_s_ = *std::ranges::max_element(ends_);
@@ -64,7 +64,7 @@ void StepTime::time_tails(const StepPlanner& planner) {
     StagePassSeconds passes;
     plan_.split.for_stage(s, [&](size_t i) {
       passes.forward_s += plan_.times.forward_s[i];
-      passes.backward_s += plan_.times.backward_s[i];
+      passes.backward_s += plan_.times.going_back_s(i);
     });
     if (tails_.empty() || !(state == last) || passes != last_passes)
       tails_.push_back(tail_time(scenario_, planner.pricer(), plan_.groups,
@@ -80,10 +80,12 @@ StepTime::StageWork StepTime::work_of(int64_t stage) const {
   StageWork work;
   const PipelineTimes& t = plan_.times;
   plan_.split.for_stage(stage, [&](size_t i) {
-    const PassCost passes = plan_.passes_of(i).forward + plan_.passes_of(i).backward;
+    const StagePasses& each = plan_.passes_of(i);
+    PassCost passes = each.forward + each.backward;
+    if (!t.weight_s.empty()) passes = passes + each.weight;
     work.device += passes.device;
     work.origins += passes.origins;
-    work.busy_s += t.forward_s[i] + t.backward_s[i];
+    work.busy_s += t.busy_s(i);
     if (i > 0) work.transfer_s += t.send_forward_s[i - 1], ++work.messages;
     if (i + 1 < plan_.split.virtual_stages()) work.transfer_s += t.send_backward_s[i + 1], ++work.messages;
   });

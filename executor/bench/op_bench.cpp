@@ -74,7 +74,7 @@ class BlockBench {
  private:
   void add(const BlockPlace& place) {
     const BlockProgram& program = program_.of(place);
-    Rig rig{&program, site_in(place.name, 0), {}, Frame(program.block, program_.element_type())};
+    Rig rig{&program, site_in(place.name, 0), {}, Frame(program.block)};
     const auto buffer = [&](double bytes, double value) {
       rig.buffers.push_back(pool_.allocate(static_cast<size_t>(bytes), MemoryCategory::activations));
       const int64_t elements = static_cast<int64_t>(bytes) / size_of(program_.element_type());
@@ -134,7 +134,7 @@ class BlockBench {
 
   void walk(Rig& rig, Walk which, bool record) {
     const Block& block = rig.program->block;
-    const Lifetimes& lifetimes = rig.program->walk(which);
+    const Lifetimes& lifetimes = rig.program->of(which == Walk::backward ? Pass::backward : Pass::forward);
     const std::vector<Op>& ops = which == Walk::backward ? block.backward : block.forward;
     for (size_t i = 0; i < ops.size(); ++i) {
       for (const Operand& operand : lifetimes.born[i]) own(rig, operand);

@@ -12,7 +12,7 @@ namespace paraplan {
 // else, or own a buffer between birth and death.
 class Frame {
  public:
-  Frame(const Block& block, ElementType type) : block_(block), type_(type) {
+  explicit Frame(const Block& block) : block_(block) {
     for (auto* side : {&values_, &gradients_}) side->resize(block.tensors.size());
   }
 
@@ -45,7 +45,6 @@ class Frame {
   Place& at(const Operand& operand);
 
   const Block& block_;
-  ElementType type_;
   std::vector<Place> values_, gradients_;  // by TensorId
 };
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "costmodel/base/input_error.h"
+#include "costmodel/step/pipeline_schedule.h"
+#include "costmodel/step/schedule_check.h"
 
 namespace paraplan {
 namespace {
@@ -78,6 +80,7 @@ Program::Program(const Scenario& scenario, const Layout& layout, const std::stri
       global_batch_(scenario.global_batch),
       micro_batches_(scenario.global_batch / (layout.micro_batch * layout.data)) {
   check_supported(scenario, layout, device);
+  check_schedule(scenario);
   const ModelBlocks blocks = model_blocks(scenario, layout);
   const ModelSplit split = split_model(model_, layout, scenario.software.stage_balance);
   for (size_t i = 0; i < blocks.size(); ++i) compile(scenario, blocks, blocks.name(i), Kept::all);
@@ -90,6 +93,16 @@ Program::Program(const Scenario& scenario, const Layout& layout, const std::stri
     tails_.push_back(tail_ops(scenario, layout, {split.state(s, states), s == 0, s + 1 == layout.pipeline}));
 }
 
+// Before any rank waits for another.
+void Program::check_schedule(const Scenario& scenario) const {
+  std::vector<std::vector<PipelineStep>> stages;
+  for (int64_t s = 0; s < layout_.pipeline; ++s)
+    stages.push_back(
+        stage_schedule(layout_.schedule, layout_.pipeline, s, micro_batches_, layout_.virtual_stages));
+  if (const auto fault = schedule_fault(stages, micro_batches_, layout_.virtual_stages))
+    throw InputError(scenario.path, 0, to_string(layout_), "the schedule does not run to its end: " + *fault);
+}
+
 void Program::compile(const Scenario& scenario, const ModelBlocks& blocks, BlockName name, Kept kept) {
   const auto [found, is_new] = programs_.try_emplace({name, kept});
   if (!is_new) return;
@@ -99,8 +112,11 @@ void Program::compile(const Scenario& scenario, const ModelBlocks& blocks, Block
   program.kept = kept;
   program.saved = kept_tensors(program.block, kept);
   program.recomputed = recomputed_tensors(program.block, kept);
-  for (Walk w : {Walk::forward, Walk::recompute, Walk::backward})
-    program.walks[static_cast<size_t>(w)] = lifetimes(program.block, w, kept);
+  program.recompute = lifetimes(program.block, Walk::recompute, kept);
+  program.passes[static_cast<size_t>(Pass::forward)] = lifetimes(program.block, Walk::forward, kept);
+  for (Pass pass : {Pass::backward, Pass::data, Pass::weight})
+    program.passes[static_cast<size_t>(pass)] =
+        lifetimes(program.block, Walk::backward, kept, FreesSaved::pass, pass);
 }
 
 void Program::place_blocks(const ModelSplit& split) {

@@ -23,11 +23,12 @@ struct BlockProgram {
   Block block;
   ShardedState sharded;
   Kept kept = Kept::all;
-  std::vector<TensorId> saved;       // kept between forward and backward
-  std::vector<TensorId> recomputed;  // brought back by the recompute walk
-  std::array<Lifetimes, 3> walks;    // by Walk
+  std::vector<TensorId> saved;               // kept between forward and backward
+  std::vector<TensorId> recomputed;          // brought back by the recompute walk
+  std::array<Lifetimes, kPassKinds> passes;  // by Pass
+  Lifetimes recompute;
 
-  const Lifetimes& walk(Walk w) const { return walks[static_cast<size_t>(w)]; }
+  const Lifetimes& of(Pass pass) const { return passes[static_cast<size_t>(pass)]; }
 };
 
 // A block of the model at its place.
@@ -67,6 +68,7 @@ class Program {
   const std::vector<TailOp>& tail(int64_t stage) const { return tails_[static_cast<size_t>(stage)]; }
 
  private:
+  void check_schedule(const Scenario& scenario) const;
   void compile(const Scenario& scenario, const ModelBlocks& blocks, BlockName name, Kept kept);
   void place_blocks(const ModelSplit& split);
 

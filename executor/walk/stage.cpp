@@ -64,15 +64,22 @@ Matrix Stage::stream(const Buffer& buffer) const {
 double Stage::run_passes(int64_t step) {
   const Layout& layout = env_.program.layout();
   for (const PipelineStep& pass : stage_schedule(layout.schedule, layout.pipeline, env_.me.pipeline,
-                                                 env_.program.micro_batches(), layout.virtual_stages)) {
-    if (pass.pass == Pass::forward) {
-      forward(pass, step);
-    } else {
-      backward(pass, step);
-    }
-  }
+                                                 env_.program.micro_batches(), layout.virtual_stages))
+    run_pass(pass, step);
   wait_for_messages();
   return launcher_.take_loss();
+}
+
+void Stage::run_pass(const PipelineStep& pass, int64_t step) {
+  switch (pass.pass) {
+    case Pass::forward:
+      return forward(pass, step);
+    case Pass::backward:
+    case Pass::data:
+      return backward(pass, step);
+    case Pass::weight:
+      return weight(pass, step);
+  }
 }
 
 // The buffers of messages are the chunks' own.
@@ -88,6 +95,12 @@ void Stage::wait_for_messages() {
 LaunchSite Stage::site_of(const PipelineStep& pass, int64_t step) const {
   const int64_t batch = env_.me.data * env_.program.micro_batches() + pass.micro_batch;
   return {.first_sample = batch * env_.program.layout().micro_batch, .step = step};
+}
+
+LaunchSite Stage::site_of(const BlockPlace& place, const LaunchSite& micro_batch) const {
+  LaunchSite site = site_in(place.name, place.index);
+  site.first_sample = micro_batch.first_sample, site.step = micro_batch.step;
+  return site;
 }
 
 Stage::Slab Stage::make_slab(const Chunk& chunk) {
@@ -155,9 +168,9 @@ void Stage::forward(const PipelineStep& pass, int64_t step) {
     env_.world.messenger().wait_sent(peer_of(chunk.part + 1), tag_of(chunk.part + 1, false));
   const double start = now_s();
   for (size_t i = 0; i < chunk.blocks.size(); ++i) forward_block(chunk, i, slab, site_of(pass, step));
-  env_.clock.add_pass("forward", start, now_s(), pass.micro_batch, pass.chunk);
+  env_.clock.add_pass(to_string(pass.pass), start, now_s(), pass.micro_batch, pass.chunk);
   if (!is_last(chunk)) send(chunk.sent_forward, chunk.part + 1, false);
-  in_flight_[{pass.micro_batch, pass.chunk}] = std::move(slab);
+  in_flight_[{pass.micro_batch, pass.chunk}].slab = std::move(slab);
 }
 
 void Stage::forward_block(const Chunk& chunk, size_t i, Slab& slab, const LaunchSite& site) {
@@ -168,7 +181,7 @@ void Stage::forward_block(const Chunk& chunk, size_t i, Slab& slab, const Launch
     if (tensor.logits)
       slab[i][t] = env_.device.allocate(static_cast<size_t>(tensor.bytes()), MemoryCategory::loss);
   }
-  Frame frame(program.block, env_.program.element_type());
+  Frame frame(program.block);
   bind_saved(frame, program, slab[i]);
   if (program.block.output >= 0) {
     const bool inside = i + 1 < chunk.blocks.size();
@@ -181,16 +194,13 @@ void Stage::forward_block(const Chunk& chunk, size_t i, Slab& slab, const Launch
   BlockState state =
       parameters_.begin(block, Walk::forward, reads_weights(program.block.forward), timed(place));
   frame.weights = state.weights;
-  LaunchSite own = site_in(place.name, place.index);
-  own.first_sample = site.first_sample, own.step = site.step;
-  walk(Walk::forward, place, frame, own);
+  walk(Walk::forward, program.of(Pass::forward), place, frame, site_of(place, site));
   parameters_.end(block, Walk::forward, std::move(state), timed(place));
 }
 
 void Stage::backward(const PipelineStep& pass, int64_t step) {
   Chunk& chunk = chunks_[static_cast<size_t>(pass.chunk)];
-  auto node = in_flight_.extract({pass.micro_batch, pass.chunk});
-  Slab& slab = node.mapped();
+  const auto flight = in_flight_.find({pass.micro_batch, pass.chunk});
   Buffer gradient;
   if (!is_last(chunk)) {
     gradient = env_.device.allocate(stream_bytes(), MemoryCategory::temporary);
@@ -199,51 +209,81 @@ void Stage::backward(const PipelineStep& pass, int64_t step) {
   if (chunk.part > 0) env_.world.messenger().wait_sent(peer_of(chunk.part - 1), tag_of(chunk.part - 1, true));
   const double start = now_s();
   for (size_t i = chunk.blocks.size(); i-- > 0;)
-    gradient = backward_block(chunk, i, slab, std::move(gradient), site_of(pass, step));
-  env_.clock.add_pass("backward", start, now_s(), pass.micro_batch, pass.chunk);
+    gradient = backward_block(chunk, i, flight->second, std::move(gradient), site_of(pass, step), pass.pass);
+  env_.clock.add_pass(to_string(pass.pass), start, now_s(), pass.micro_batch, pass.chunk);
   if (chunk.part > 0) {
     env_.backend.copy(stream(gradient), stream(chunk.sent_backward));
     send(chunk.sent_backward, chunk.part - 1, true);
   }
+  if (pass.pass == Pass::backward) in_flight_.erase(flight);
 }
 
-Buffer Stage::backward_block(const Chunk& chunk, size_t i, Slab& slab, Buffer gradient,
-                             const LaunchSite& site) {
+Buffer Stage::backward_block(const Chunk& chunk, size_t i, InFlight& flight, Buffer gradient,
+                             const LaunchSite& site, Pass pass) {
   const BlockPlace& place = chunk.blocks[i];
   const BlockProgram& program = env_.program.of(place);
   const size_t block = chunk.first_block + i;
-  LaunchSite own = site_in(place.name, place.index);
-  own.first_sample = site.first_sample, own.step = site.step;
-  Frame frame(program.block, env_.program.element_type());
-  bind_saved(frame, program, slab[i]);
-  for (TensorId t : program.recomputed) {
-    const auto bytes = static_cast<size_t>(program.block.tensors[static_cast<size_t>(t)].bytes());
-    frame.own({Operand::Kind::value, t}, env_.device.allocate(bytes, MemoryCategory::recompute));
-  }
-  if (program.kept != Kept::all) {
-    BlockState state;
-    if (program.kept == Kept::input) state = parameters_.begin(block, Walk::recompute, true, timed(place));
-    frame.weights = state.weights;
-    walk(Walk::recompute, place, frame, own);
-  }
+  Frame& frame = flight.frames.emplace_back(program.block);
+  bind_saved(frame, program, flight.slab[i]);
+  recompute_block(chunk, i, frame, site);
   BlockState state =
       parameters_.begin(block, Walk::backward, reads_weights(program.block.backward), timed(place));
   frame.weights = state.weights;
   frame.weight_gradients = state.gradients;
   if (program.block.output >= 0)
     frame.own({Operand::Kind::gradient, program.block.output}, std::move(gradient));
-  walk(Walk::backward, place, frame, own);
+  walk(Walk::backward, program.of(pass), place, frame, site_of(place, site));
   Buffer next;
   if (program.block.input >= 0) next = frame.release({Operand::Kind::gradient, program.block.input});
-  for (size_t t = 0; t < program.saved.size(); ++t)
-    if (program.block.tensors[static_cast<size_t>(program.saved[t])].logits) slab[i][t].reset();
+  if (pass == Pass::backward) {
+    drop_logits(program, flight.slab[i]);
+    flight.frames.pop_back();
+  }
   parameters_.end(block, Walk::backward, std::move(state), timed(place));
   return next;
 }
 
-void Stage::walk(Walk which, const BlockPlace& place, Frame& frame, const LaunchSite& site) {
+void Stage::recompute_block(const Chunk& chunk, size_t i, Frame& frame, const LaunchSite& site) {
+  const BlockPlace& place = chunk.blocks[i];
   const BlockProgram& program = env_.program.of(place);
-  const Lifetimes& lifetimes = program.walk(which);
+  for (TensorId t : program.recomputed) {
+    const auto bytes = static_cast<size_t>(program.block.tensors[static_cast<size_t>(t)].bytes());
+    frame.own({Operand::Kind::value, t}, env_.device.allocate(bytes, MemoryCategory::recompute));
+  }
+  if (program.kept == Kept::all) return;
+  BlockState state;
+  if (program.kept == Kept::input)
+    state = parameters_.begin(chunk.first_block + i, Walk::recompute, true, timed(place));
+  frame.weights = state.weights;
+  walk(Walk::recompute, program.recompute, place, frame, site_of(place, site));
+}
+
+// The frames of a data pass are as they were left: sharded weights and gradients do not go with pipelines.
+void Stage::weight(const PipelineStep& pass, int64_t step) {
+  Chunk& chunk = chunks_[static_cast<size_t>(pass.chunk)];
+  const auto flight = in_flight_.find({pass.micro_batch, pass.chunk});
+  const double start = now_s();
+  for (size_t i = chunk.blocks.size(); i-- > 0;) weight_block(chunk, i, flight->second, site_of(pass, step));
+  env_.clock.add_pass(to_string(pass.pass), start, now_s(), pass.micro_batch, pass.chunk);
+  in_flight_.erase(flight);
+}
+
+void Stage::weight_block(const Chunk& chunk, size_t i, InFlight& flight, const LaunchSite& site) {
+  const BlockPlace& place = chunk.blocks[i];
+  const BlockProgram& program = env_.program.of(place);
+  walk(Walk::backward, program.of(Pass::weight), place, flight.frames.front(), site_of(place, site));
+  drop_logits(program, flight.slab[i]);
+  flight.frames.pop_front();
+}
+
+void Stage::drop_logits(const BlockProgram& program, SavedBlock& saved) const {
+  for (size_t t = 0; t < program.saved.size(); ++t)
+    if (program.block.tensors[static_cast<size_t>(program.saved[t])].logits) saved[t].reset();
+}
+
+void Stage::walk(Walk which, const Lifetimes& lifetimes, const BlockPlace& place, Frame& frame,
+                 const LaunchSite& site) {
+  const BlockProgram& program = env_.program.of(place);
   const std::vector<Op>& ops = which == Walk::backward ? program.block.backward : program.block.forward;
   for (size_t i = 0; i < ops.size(); ++i) {
     if (!lifetimes.runs[i]) continue;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <utility>
@@ -51,15 +52,29 @@ class Stage {
     Buffer sent_forward, sent_backward;  // messages under way
   };
 
+  // What is kept of a micro-batch on a virtual stage while it is in flight.
+  struct InFlight {
+    Slab slab;
+    std::deque<Frame> frames;  // between data and weight pass: of the blocks, last one first
+  };
+
+  void run_pass(const PipelineStep& pass, int64_t step);
   void forward(const PipelineStep& pass, int64_t step);
-  void backward(const PipelineStep& pass, int64_t step);
+  void backward(const PipelineStep& pass, int64_t step);  // or its data pass
+  void weight(const PipelineStep& pass, int64_t step);
   Slab make_slab(const Chunk& chunk);
   void load_samples(const Chunk& chunk, Slab& slab, const PipelineStep& pass, int64_t step);
   void bind_saved(Frame& frame, const BlockProgram& program, const SavedBlock& saved) const;
   void* saved_tensor(const BlockPlace& place, const SavedBlock& saved, TensorId tensor) const;
   void forward_block(const Chunk& chunk, size_t i, Slab& slab, const LaunchSite& site);
-  Buffer backward_block(const Chunk& chunk, size_t i, Slab& slab, Buffer gradient, const LaunchSite& site);
-  void walk(Walk which, const BlockPlace& place, Frame& frame, const LaunchSite& site);
+  Buffer backward_block(const Chunk& chunk, size_t i, InFlight& flight, Buffer gradient,
+                        const LaunchSite& site, Pass pass);
+  void recompute_block(const Chunk& chunk, size_t i, Frame& frame, const LaunchSite& site);
+  void weight_block(const Chunk& chunk, size_t i, InFlight& flight, const LaunchSite& site);
+  void drop_logits(const BlockProgram& program, SavedBlock& saved) const;
+  // Ops of a walk, as far as `lifetimes` runs them.
+  void walk(Walk which, const Lifetimes& lifetimes, const BlockPlace& place, Frame& frame,
+            const LaunchSite& site);
   Parameters::Timed timed(const BlockPlace& place);
 
   void wait_for_messages();
@@ -70,13 +85,14 @@ class Stage {
   Matrix stream(const Buffer& buffer) const;  // an activation between two blocks
   bool is_last(const Chunk& chunk) const { return chunk.part + 1 == parts_; }
   LaunchSite site_of(const PipelineStep& pass, int64_t step) const;
+  LaunchSite site_of(const BlockPlace& place, const LaunchSite& micro_batch) const;
 
   Environment env_;
   int64_t parts_;
   std::vector<Chunk> chunks_;
   Parameters parameters_;
   Launcher launcher_;
-  std::map<std::pair<int64_t, int64_t>, Slab> in_flight_;  // by (micro-batch, chunk)
+  std::map<std::pair<int64_t, int64_t>, InFlight> in_flight_;  // by (micro-batch, chunk)
 };
 
 }  // namespace paraplan

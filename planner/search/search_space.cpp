@@ -75,7 +75,11 @@ using ScheduleChoice = std::pair<PipelineSchedule, int64_t>;  // with its virtua
 
 std::vector<ScheduleChoice> schedule_choices(const Scenario& scenario, const Layout& layout) {
   std::vector<PipelineSchedule> schedules = scenario.search.schedule;
-  if (schedules.empty()) schedules = {PipelineSchedule::one_f_one_b, PipelineSchedule::interleaved};
+  if (schedules.empty()) {
+    schedules = {PipelineSchedule::one_f_one_b, PipelineSchedule::interleaved};
+    if (scenario.software.splits_backward && layout.pipeline > 1)
+      schedules.push_back(PipelineSchedule::zb_h1);
+  }
   const std::vector<int64_t>& named = scenario.search.virtual_stages;
   const std::vector<int64_t> chunks = named.empty() ? virtual_stage_range(scenario, layout) : named;
   const bool plain = named.empty() || std::ranges::find(named, 1) != named.end();

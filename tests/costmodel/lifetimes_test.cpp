@@ -129,6 +129,38 @@ TEST(Lifetimes, OpByOpByHand) {
   EXPECT_EQ(held.dead[4], (Operands{gradient(a), value(x), gradient(y), value(y)}));
 }
 
+TEST(WeightOps, AreThoseThatNothingElseNeeds) {
+  EXPECT_EQ(weight_ops(tiny_block()), (std::vector<bool>{false, false, false, true, false}));
+  // An op that reads what a data pass overwrites cannot come later.
+  Block block = tiny_block();
+  block.backward[4].writes[1] = value(x);
+  EXPECT_EQ(weight_ops(block), std::vector<bool>(5, false));
+  // A block without an input, such as an embedding, has nothing to hand on.
+  block = tiny_block();
+  block.input = -1;
+  EXPECT_EQ(weight_ops(block), std::vector<bool>(5, true));
+}
+
+TEST(Lifetimes, OfASplitBackwardWalkByHand) {
+  // The data pass leaves g(a), which the weight pass uses up.
+  const auto of = [](Pass pass, FreesSaved frees) {
+    return lifetimes(tiny_block(), Walk::backward, Kept::all, frees, pass);
+  };
+  for (const FreesSaved frees : {FreesSaved::pass, FreesSaved::op}) {
+    const Lifetimes data = of(Pass::data, frees), weight = of(Pass::weight, frees);
+    EXPECT_EQ(data.runs, (std::vector<bool>{true, true, true, false, true}));
+    EXPECT_EQ(weight.runs, (std::vector<bool>{false, false, false, true, false}));
+    EXPECT_EQ(data.born, (ByOp{{gradient(c)}, {}, {gradient(a)}, {}, {gradient(x)}}));
+    EXPECT_EQ(weight.born, ByOp(5));
+  }
+  EXPECT_EQ(of(Pass::data, FreesSaved::pass).dead, (ByOp{{gradient(y)}, {gradient(c)}, {}, {}, {}}));
+  EXPECT_EQ(of(Pass::weight, FreesSaved::pass).dead, (ByOp{{}, {}, {}, {gradient(a)}, {}}));
+  // Op by op, the saved x waits for its last reader, too.
+  EXPECT_EQ(of(Pass::data, FreesSaved::op).dead,
+            (ByOp{{gradient(y), value(c)}, {gradient(c)}, {value(b)}, {}, {}}));
+  EXPECT_EQ(of(Pass::weight, FreesSaved::op).dead, (ByOp{{}, {}, {}, {gradient(a), value(x)}, {}}));
+}
+
 TEST(Lifetimes, WhatNobodyReadsDiesAtOnce) {
   Block block = tiny_block();
   block.forward[2].writes[1] = value(static_cast<TensorId>(block.tensors.size()));

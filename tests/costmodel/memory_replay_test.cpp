@@ -61,9 +61,11 @@ TEST(ChunkMemory, ABackwardPassTakesAwayWhatTheForwardPassLeft) {
       const Layout layout = random_valid_layout(s, random);
       const StepPlan plan = planner.plan(layout);
       for (const Chunk& chunk : plan.split.chunks) {
-        const ChunkMemory memory = chunk_memory(*plan.model, chunk, s.software);
+        const ChunkMemory memory =
+            chunk_memory(*plan.model, chunk, s.software, splits_backward(layout.schedule));
         MemoryUse left = memory.forward.delta;
         left += memory.backward.delta;
+        left += memory.weight.delta;
         EXPECT_EQ(left, MemoryUse{}) << name << ' ' << to_string(layout);
         for (double bytes : memory.kept().values) EXPECT_GE(bytes, 0);
       }

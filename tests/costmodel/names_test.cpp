@@ -27,7 +27,8 @@ TEST(Names, EveryValueHasOneNameAndBack) {
   expect_one_to_one<NodeTopology>(4);
   expect_one_to_one<Recompute>(4);
   expect_one_to_one<Offload>(3);
-  expect_one_to_one<PipelineSchedule>(3);
+  expect_one_to_one<PipelineSchedule>(4);
+  expect_one_to_one<Pass>(4);
   expect_one_to_one<Axis>(4);
   expect_one_to_one<Family>(3);
   expect_one_to_one<TimeCategory>(kTimeCategories);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <random>
@@ -38,12 +39,15 @@ PipelineTimes random_times(std::mt19937_64& random) {
     schedule = PipelineSchedule::interleaved;
     v = static_cast<int64_t>(2 + random() % 3);
   }
+  if (p > 1 && random() % 4 == 0) schedule = PipelineSchedule::zb_h1, v = 1;
   PipelineTimes t = equal_stages(schedule, p, v, 1, 2);
+  if (splits_backward(schedule)) t.weight_s.assign(t.forward_s.size(), 0.2 + part(random));
   const double spread[] = {0, 0.01, 0.3, 3}, uneven = spread[random() % 4];
   const double send[] = {0, 0.001, 0.1, 1}, longest = send[random() % 4];
   for (size_t i = 0; i < t.forward_s.size(); ++i) {
     t.forward_s[i] += uneven * part(random);
     t.backward_s[i] += uneven * part(random);
+    if (!t.weight_s.empty()) t.weight_s[i] += uneven * part(random);
     t.send_forward_s[i] = longest * part(random);
     t.send_backward_s[i] = longest * part(random);
   }
@@ -89,12 +93,29 @@ TEST(PipelineReplay, InterleavingDividesTheBubble) {
   }
 }
 
+TEST(PipelineReplay, WeightPassesFillTheBubble) {
+  // Qi et al. 2023 (arXiv 2401.10241), table 1: the bubble of ZB-H1 is (p - 1) (F + B - W), where the weight
+  // passes of a stage are no longer than what it waits for.
+  for (const auto& [f, b, w] : {std::array{1.0, 1.0, 1.0}, {1.0, 1.0, 0.5}, {1.5, 1.25, 1.0}}) {
+    for (int64_t p = 2; p <= 8; ++p) {
+      for (int64_t m = 2 * p; m <= 3 * p; ++m) {
+        PipelineTimes t = equal_stages(PipelineSchedule::zb_h1, p, 1, f, b);
+        t.weight_s.assign(t.forward_s.size(), w);
+        const double useful = static_cast<double>(m) * (f + b + w);
+        EXPECT_NEAR(end_of(replay(t, m)) - useful, static_cast<double>(p - 1) * (f + b - w), 1e-9)
+            << "p " << p << " m " << m << " W " << w;
+      }
+    }
+  }
+}
+
 TEST(PipelineReplay, OfOneMicroBatchIsASerialRun) {
   std::mt19937_64 random(4);
   PipelineReplay fast;
   for (int i = 0; i < 200; ++i) {
     PipelineTimes t = random_times(random);
     if (t.schedule == PipelineSchedule::interleaved) continue;  // needs at least p micro-batches
+    if (t.schedule == PipelineSchedule::zb_h1) continue;        // weight passes run beside other stages
     double serial = 0;
     for (size_t s = 0; s < t.forward_s.size(); ++s) {
       serial += t.forward_s[s] + t.backward_s[s];
@@ -125,11 +146,18 @@ TEST(PipelineReplay, StartsNoPassBeforeItsInputIsThere) {
     const int64_t m = random_micro_batches(t, random, 40), last = t.pipeline * t.virtual_stages - 1;
     std::map<std::pair<int64_t, int64_t>, ReplayedStep> forward, backward;  // by virtual stage, micro-batch
     std::vector<double> free_at(static_cast<size_t>(t.pipeline), 0.0);
+    size_t weights = 0;
     replay(t, m, [&](const ReplayedStep& done) {
       const int64_t part = done.step.chunk * t.pipeline + done.stage, mb = done.step.micro_batch;
       double& free = free_at[static_cast<size_t>(done.stage)];
       EXPECT_GE(done.start_s, free);
       free = t.blocking_sends ? done.sent_s : done.end_s;
+      if (done.step.pass == Pass::weight) {
+        EXPECT_DOUBLE_EQ(done.end_s, done.start_s + t.weight_s[static_cast<size_t>(part)]);
+        EXPECT_GE(done.start_s, backward.at({part, mb}).end_s);
+        ++weights;
+        return;
+      }
       const bool is_forward = done.step.pass == Pass::forward;
       const auto seconds = (is_forward ? t.forward_s : t.backward_s)[static_cast<size_t>(part)];
       EXPECT_DOUBLE_EQ(done.end_s, done.start_s + seconds);
@@ -143,6 +171,7 @@ TEST(PipelineReplay, StartsNoPassBeforeItsInputIsThere) {
     const auto passes = static_cast<size_t>((last + 1) * m);
     EXPECT_EQ(forward.size(), passes);
     EXPECT_EQ(backward.size(), passes);
+    EXPECT_EQ(weights, splits_backward(t.schedule) ? passes : 0);
   }
 }
 

@@ -3,19 +3,19 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <map>
 #include <string>
-#include <utility>
+
+#include "costmodel/step/schedule_check.h"
 
 namespace paraplan {
 namespace {
 
-// "F0 F1 B0 ..."; with chunks "F0.1" is micro-batch 0 on chunk 1.
+// "F0 F1 B0 ...", data and weight passes "D0 W0"; with chunks "F0.1" is micro-batch 0 on chunk 1.
 std::string text(const std::vector<PipelineStep>& steps, bool chunks) {
   std::string text;
   for (const PipelineStep& s : steps) {
     if (!text.empty()) text += ' ';
-    text += (s.pass == Pass::forward ? "F" : "B") + std::to_string(s.micro_batch);
+    text += "FBDW"[static_cast<size_t>(s.pass)] + std::to_string(s.micro_batch);
     if (chunks) text += '.' + std::to_string(s.chunk);
   }
   return text;
@@ -32,6 +32,7 @@ std::vector<Case> all_cases() {
     for (int64_t m = 1; m <= 20; ++m) {
       cases.push_back({PipelineSchedule::gpipe, p, m, 1});
       cases.push_back({PipelineSchedule::one_f_one_b, p, m, 1});
+      cases.push_back({PipelineSchedule::zb_h1, p, m, 1});
     }
     for (int64_t v = 2; v <= 4 && p > 1; ++v)
       for (int64_t rounds = 1; rounds <= 4; ++rounds)
@@ -67,22 +68,42 @@ TEST(PipelineSchedule, InterleavedByHand) {
             "F0.0 F1.0 F0.1 B0.1 F1.1 B1.1 F2.0 B0.0 F3.0 B1.0 F2.1 B2.1 F3.1 B3.1 B2.0 B3.0");
 }
 
-TEST(PipelineSchedule, RunsEveryPassOnceAndBackwardAfterForward) {
+TEST(PipelineSchedule, ZeroBubbleByHand) {
+  // Qi et al. 2023 (arXiv 2401.10241), figure of ZB-H1: 4 devices, 8 micro-batches.
+  const auto stage = [](int64_t s) {
+    return text(stage_schedule(PipelineSchedule::zb_h1, 4, s, 8, 1), false);
+  };
+  EXPECT_EQ(stage(0), "F0 F1 F2 F3 D0 W0 F4 D1 W1 F5 D2 W2 F6 D3 W3 F7 D4 W4 D5 W5 D6 W6 D7 W7");
+  EXPECT_EQ(stage(3), "F0 D0 F1 D1 F2 D2 F3 D3 W0 F4 D4 W1 F5 D5 W2 F6 D6 W3 F7 D7 W4 W5 W6 W7");
+  EXPECT_EQ(text(stage_schedule(PipelineSchedule::zb_h1, 8, 5, 2, 1), false), "F0 F1 D0 D1 W0 W1");
+}
+
+TEST(PipelineSchedule, RunsToItsEnd) {
   for (const Case& c : all_cases()) {
-    for (int64_t stage = 0; stage < c.pipeline; ++stage) {
-      const auto steps = stage_schedule(c.schedule, c.pipeline, stage, c.micro_batches, c.virtual_stages);
-      std::map<std::pair<int64_t, int64_t>, int> forwards, backwards;
-      for (const PipelineStep& s : steps) {
-        const std::pair key(s.micro_batch, s.chunk);
-        ++(s.pass == Pass::forward ? forwards : backwards)[key];
-        EXPECT_GE(forwards[key], backwards[key]) << "backward before forward";
-      }
-      ASSERT_EQ(steps.size(), static_cast<size_t>(2 * c.micro_batches * c.virtual_stages));
-      for (int64_t m = 0; m < c.micro_batches; ++m) {
-        for (int64_t chunk = 0; chunk < c.virtual_stages; ++chunk) {
-          EXPECT_EQ((forwards[{m, chunk}]), 1);
-          EXPECT_EQ((backwards[{m, chunk}]), 1);
-        }
+    std::vector<std::vector<PipelineStep>> stages;
+    for (int64_t s = 0; s < c.pipeline; ++s)
+      stages.push_back(stage_schedule(c.schedule, c.pipeline, s, c.micro_batches, c.virtual_stages));
+    EXPECT_EQ(schedule_fault(stages, c.micro_batches, c.virtual_stages), std::nullopt)
+        << to_string(c.schedule) << " p " << c.pipeline << " m " << c.micro_batches;
+  }
+}
+
+TEST(PipelineSchedule, RoundsAreWhereTheyAreSaidToBe) {
+  for (const Case& c : all_cases()) {
+    for (int64_t s = 0; s < c.pipeline; ++s) {
+      const ScheduleRounds rounds = schedule_rounds(c.schedule, c.pipeline, s, c.virtual_stages);
+      const auto steps = stage_schedule(c.schedule, c.pipeline, s, c.micro_batches, c.virtual_stages);
+      const auto before = static_cast<size_t>(rounds.before), length = static_cast<size_t>(rounds.entries);
+      if (rounds.micro_batches == 0 || before + 2 * length > steps.size()) continue;
+      const int64_t left = c.micro_batches * c.virtual_stages - rounds.forwards;
+      if (left < 2 * rounds.micro_batches * c.virtual_stages) continue;  // forward passes run out
+      EXPECT_EQ(std::count_if(steps.begin(), steps.begin() + rounds.before,
+                              [](const PipelineStep& step) { return step.pass == Pass::forward; }),
+                rounds.forwards);
+      for (size_t i = before; i < before + length; ++i) {
+        PipelineStep later = steps[i];
+        later.micro_batch += rounds.micro_batches;
+        EXPECT_EQ(steps[i + length], later) << to_string(c.schedule) << " stage " << s << " entry " << i;
       }
     }
   }
@@ -92,7 +113,8 @@ TEST(PipelineSchedule, RunsEveryPassOnceAndBackwardAfterForward) {
 int64_t most_alive(const std::vector<PipelineStep>& steps) {
   int64_t alive = 0, most = 0;
   for (const PipelineStep& s : steps) {
-    alive += s.pass == Pass::forward ? 1 : -1;
+    if (s.pass == Pass::forward) ++alive;
+    if (s.pass == Pass::backward || s.pass == Pass::weight) --alive;
     most = std::max(most, alive);
   }
   return most;
@@ -104,6 +126,7 @@ TEST(PipelineSchedule, PeakInFlight) {
     for (int64_t r = 0; r < p; ++r) {
       int64_t expected = m;  // gpipe keeps all
       if (c.schedule == PipelineSchedule::one_f_one_b) expected = std::min(m, p - r);
+      if (c.schedule == PipelineSchedule::zb_h1) expected = std::min(m, p);
       // Warm-up, and the forward that precedes the first backward.
       if (c.schedule == PipelineSchedule::interleaved)
         expected = std::min(m * v, (v - 1) * p + 2 * (p - r - 1) + 1);

@@ -28,8 +28,8 @@ Layout random_layout(const Scenario& scenario, std::mt19937_64& random) {
   l.context = random_below(random, 4) == 0 ? random_divisor(random, devices / l.tensor / l.pipeline) : 1;
   l.data = devices / l.tensor / l.pipeline / l.context;
   l.micro_batch = int64_t{1} << random_below(random, 5);
-  l.schedule = pick<PipelineSchedule>(
-      random, {PipelineSchedule::gpipe, PipelineSchedule::one_f_one_b, PipelineSchedule::interleaved});
+  l.schedule = pick<PipelineSchedule>(random, {PipelineSchedule::gpipe, PipelineSchedule::one_f_one_b,
+                                               PipelineSchedule::interleaved, PipelineSchedule::zb_h1});
   if (l.schedule == PipelineSchedule::interleaved) l.virtual_stages = 2 + random_below(random, 3);
   l.recompute =
       pick<Recompute>(random, {Recompute::none, Recompute::selective, Recompute::full, Recompute::layers});

@@ -52,7 +52,7 @@ std::vector<Dimension> all_dimensions() {
       sizes("pipeline", &Layout::pipeline, {1, 2, 4}),
       sizes("context", &Layout::context, {1, 2}),
       sizes("micro_batch", &Layout::micro_batch, {1, 2}),
-      dimension("schedule", std::vector{gpipe, one_f_one_b, interleaved}, text,
+      dimension("schedule", std::vector{gpipe, one_f_one_b, interleaved, zb_h1}, text,
                 [](LayoutCase& c, PipelineSchedule v) {
                   c.layout.schedule = v;
                   c.layout.virtual_stages = v == interleaved ? 2 : 1;

@@ -63,6 +63,7 @@ Scenario small_scenario(Family family, double dropout) {
   Fusion& f = s.software.fusion;
   f.cross_entropy = f.gradient_accumulation = f.in_place_gradients = true;
   s.software.communication.reduces_by_block = true;
+  s.software.splits_backward = true;
   Host& host = s.hardware.host;
   host.device_link_bytes_per_s.value = host.node_link_bytes_per_s.value = 1e9;
   host.adam_parameters_per_s.value = 1e9;

@@ -281,6 +281,7 @@ ProfileFields profile_fields(Network& n) {
 ProfileFields profile_fields(SoftwareProfile& profile) {
   ProfileFields fields;
   fields.words.push_back(word_field("stage_balance", profile.stage_balance));
+  fields.flags.push_back({"splits_backward", &profile.splits_backward});
   add_fusion(profile.fusion, fields);
   add_host_cost(profile.host, fields);
   add_state(profile.state, profile.optimizer, fields);

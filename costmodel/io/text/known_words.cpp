@@ -52,6 +52,7 @@ constexpr Group kMeanings[] = {
     {"schedule", "pipeline_schedule pipeline_parallel_schedule pp_schedule"},
     {"placement", "order rank_order"},
     {"interleaved", "interleaved_1f1b 1f1b_interleaved interleaved1f1b"},
+    {"zb-h1", "zb zbh1"},
     {"optimizer+parameters", "optimizer_and_parameters parameters param"},
 
     {"seq_length",
@@ -163,7 +164,7 @@ constexpr Group kUnsupported[] = {
     {"ZeRO++",
      "zero++ zeropp zero_plus_plus zero_hpz_partition_size zero_quantized_weights zero_quantized_gradients"},
     {"pipeline schedules of the zero-bubble and DualPipe kind",
-     "zb zb_h1 zb_h2 zb_v zbv zbvzerobubble zero_bubble interleavedzerobubble dualpipe dualpipe_v dualpipev"},
+     "zb_h2 zb_v zbv zbvzerobubble zero_bubble interleavedzerobubble dualpipe dualpipe_v dualpipev"},
     {"stages with layers given one by one",
      "stage_layers pipeline_model_parallel_layout decoder_first_pipeline_num_layers "
      "decoder_last_pipeline_num_layers num_layers_in_first_pipeline_stage num_layers_in_last_pipeline_stage"},

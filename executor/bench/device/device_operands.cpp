@@ -84,7 +84,7 @@ size_t bytes_of(const std::vector<OperandNeed>& needs) {
 
 OperandSet::OperandSet(Backend& backend, DeviceArena& arena, RandomData& random, const Block& block,
                        const std::vector<OperandNeed>& needs, const std::vector<int64_t>& indices)
-    : random_(random), needs_(needs), frame_(block, backend.element_type()) {
+    : random_(random), needs_(needs), frame_(block) {
   frame_.weights.resize(block.weights.size());
   frame_.weight_gradients.resize(block.weights.size());
   for (const OperandNeed& need : needs) {

@@ -95,9 +95,10 @@ TEST(LayoutText, RefusesBrokenValues) {
             "command line: recompute: \"some\" must be one of none, selective, full, layers");
   EXPECT_EQ(error_of("offload=all"),
             "command line: offload: \"all\" must be one of none, optimizer, optimizer+parameters");
-  EXPECT_EQ(error_of("schedule=zb-h1"),
-            "command line: schedule: \"zb-h1\" must be one of gpipe, 1f1b, interleaved; not supported yet: "
-            "pipeline schedules of the zero-bubble and DualPipe kind");
+  EXPECT_EQ(
+      error_of("schedule=zb-v"),
+      "command line: schedule: \"zb-v\" must be one of gpipe, 1f1b, interleaved, zb-h1; not supported yet: "
+      "pipeline schedules of the zero-bubble and DualPipe kind");
   EXPECT_EQ(error_of("zero_stage=4"), "command line: zero_stage: \"4\" must be 0, 1, 2 or 3");
   EXPECT_EQ(error_of("sequence_parallel=yes"),
             "command line: sequence_parallel: \"yes\" must be on or off (or 1, 0, true, false)");
