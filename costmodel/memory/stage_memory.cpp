@@ -83,7 +83,8 @@ MemoryUse LayoutMemory::states(int64_t stage, double parameters, double& host_by
   use[gradients] += placeholder_bytes(stage);
   // Gradients gather in buckets on their way to their owners.
   const Communication& rules = scenario_.software.communication;
-  const bool through_buckets = layout_.zero_stage >= 2 || (layout_.zero_stage == 1 && rules.reduces_through_buckets);
+  const bool through_buckets =
+      layout_.zero_stage >= 2 || (layout_.zero_stage == 1 && rules.reduces_through_buckets);
   if (through_buckets && !rules.reduces_by_block) {
     const double bucket = rules.bucket_bytes > 0 ? 2 * rules.bucket_bytes : parameters * sizes.gradient;
     use[communication_buffers] = std::min(parameters * sizes.gradient, bucket);
@@ -141,8 +142,8 @@ MemoryUse LayoutMemory::beside_passes(int64_t stage) const {
   return use;
 }
 
-// Most of what the passes hold together with all that stands beside them. Gradients that come late are not there
-// before the only backward pass, and are when it ends.
+// Most of what the passes hold together with all that stands beside them. Gradients that come late are not
+// there before the only backward pass, and are when it ends.
 MemoryUse LayoutMemory::whole_passes(int64_t stage, const MemoryUse& peak) const {
   MemoryUse use = beside_passes(stage);
   const bool late = scenario_.software.memory.late_gradients && plan_.micro_batches == 1;
@@ -151,15 +152,14 @@ MemoryUse LayoutMemory::whole_passes(int64_t stage, const MemoryUse& peak) const
   return late ? larger(use, end_of_backward(stage)) : use;
 }
 
-// The last layer, then the reduction of the model's ends: whole weights, and whole gradients as they are made and as
-// they are reduced.
+// The last layer, then the reduction of the model's ends: whole weights, and whole gradients as they are made
+// and as they are reduced.
 MemoryUse LayoutMemory::end_of_backward(int64_t stage) const {
   const auto element = static_cast<double>(bytes_per_element(scenario_.precision));
   const ModelCost& model = *plan_.model;
-  const double whole =
-      layout_.zero_stage == 3
-          ? model.states[BlockName::embedding].parameters + model.states[BlockName::head].parameters
-          : 0;
+  const double whole = layout_.zero_stage == 3 ? model.states[BlockName::embedding].parameters +
+                                                     model.states[BlockName::head].parameters
+                                               : 0;
   MemoryUse reduction = held_by(stage).states, layer = held_by(stage).states;
   layer[communication_buffers] += whole * element;
   reduction[communication_buffers] += whole * element;

@@ -13,7 +13,8 @@ constexpr double kHalfTileRate = 0.88;
 constexpr int kTileHalvings = 3;
 constexpr double kMaxSplits = 16;       // of the reduction, by powers of two, as cuBLAS's split-k
 constexpr double kManyProducts = 1024;  // of a batch, so that its last wave does not matter
-constexpr int64_t kTensorCoreBytes = 16;  // rows of operands begin at multiples of this, or tensor cores cannot read them
+constexpr int64_t kTensorCoreBytes =
+    16;  // rows of operands begin at multiples of this, or tensor cores cannot read them
 
 std::vector<GemmSample> samples_of(const Device& device, Precision precision, double clock_hz) {
   std::vector<GemmSample> chosen;
@@ -66,10 +67,12 @@ KernelCost::KernelCost(const Device& device, Precision precision, double clock_h
       element_bytes_(static_cast<double>(bytes_per_element(precision))),
       peak_(paraplan::peak_flop_per_s(device, precision) * clock_ratio(device, clock_hz)),
       bandwidth_(device.memory_bytes_per_s * device.memory_efficiency),
-      table_(samples_of(device, precision, clock_hz), [this](double m, double n, double k) {
-        const GemmRate rate{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};
-        return modelled_gemm_seconds(device_, rate, m, n, k, 1);
-      }),
+      table_(
+          samples_of(device, precision, clock_hz),
+          [this](double m, double n, double k) {
+            const GemmRate rate{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};
+            return modelled_gemm_seconds(device_, rate, m, n, k, 1);
+          }),
       attention_(device, attention) {
   const bool has_samples =
       std::ranges::find(device.op_samples, precision, &OpSample::precision) != device.op_samples.end();
@@ -134,16 +137,14 @@ Price KernelCost::attention_matmul(const Op& op) const {
 
 // From samples of the kernel, or else by the device's efficiency.
 Price KernelCost::flash_attention(const Op& op) const {
-  const Constant& efficiency =
-      op.derivative == Derivative::none ? device_.flash_forward_efficiency : device_.flash_backward_efficiency;
+  const Constant& efficiency = op.derivative == Derivative::none ? device_.flash_forward_efficiency
+                                                                 : device_.flash_backward_efficiency;
   Price working{op.flop / (peak_ * efficiency * device_.sustained_rate), origin_of_products(efficiency)};
   if (const std::optional<double> seconds = attention_.seconds(op); seconds && element_bytes_ == 2)
     working = {*seconds / device_.sustained_rate, origin_of_table(PriceSource::interpolated)};
-  return std::max(
-      {working,
-       Price{op.bytes / bandwidth_, origin_of({&device_.memory_efficiency})},
-       Price{device_.kernel_floor_s, origin_of({&device_.kernel_floor_s})}},
-      shorter);
+  return std::max({working, Price{op.bytes / bandwidth_, origin_of({&device_.memory_efficiency})},
+                   Price{device_.kernel_floor_s, origin_of({&device_.kernel_floor_s})}},
+                  shorter);
 }
 
 // Each of the op's kernels takes at least the floor.

@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "costmodel/ops/op.h"
-#include "costmodel/prices/attention_table.h"
+#include "costmodel/prices/attention/attention_table.h"
 #include "costmodel/prices/gemm_table.h"
 #include "costmodel/prices/op_table.h"
 #include "costmodel/prices/price.h"

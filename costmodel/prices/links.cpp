@@ -23,8 +23,8 @@ CollectiveSample::Kind sample_kind(OpKind kind) {
 // Of the ring inside nodes with the protocol of large messages (Simple, NVIDIA/nccl src/graph/tuning.cc).
 constexpr double kNodeHop = 3.4e-6;
 
-// Start of the steps inside the nodes. Between nodes, all-gather and reduce-scatter go through the ranks of every node
-// in turn.
+// Start of the steps inside the nodes. Between nodes, all-gather and reduce-scatter go through the ranks of
+// every node in turn.
 double node_start_s(OpKind kind, const GroupPlacement& group, double hop_s) {
   if (kind == OpKind::all_reduce || group.nodes == 1)
     return ring_steps(sample_kind(kind), static_cast<double>(group.ranks_per_node)) * hop_s;
@@ -39,9 +39,10 @@ double network_hops(OpKind kind, double nodes) {
 }
 
 // Bytes through one node's NICs per byte of buffer: a ring over all ranks crosses each node once in and once
-// out (nccl-tests doc/PERFORMANCE.md). An all-reduce between two nodes takes the tree, which sends each byte once
-// (nccl issue 209), where it is long and alone; those of tensor groups, which wait for the kernels around them, do not
-// get it (Megatron-DeepSpeed on two nodes of 8 A100, tensor groups of 16, 25 to 403 MB: the ring's bytes).
+// out (nccl-tests doc/PERFORMANCE.md). An all-reduce between two nodes takes the tree, which sends each byte
+// once (nccl issue 209), where it is long and alone; those of tensor groups, which wait for the kernels
+// around them, do not get it (Megatron-DeepSpeed on two nodes of 8 A100, tensor groups of 16, 25 to 403 MB:
+// the ring's bytes).
 double network_volume(OpKind kind, const GroupPlacement& group) {
   if (kind == OpKind::all_reduce && group.nodes == 2 && !group.every_layer) return 1;
   const auto ranks = static_cast<double>(group.ranks);

@@ -35,8 +35,8 @@ struct OpSample {
   bool operator==(const OpSample&) const = default;
 };
 
-// One measured pass of a fused attention kernel over 16-bit inputs: of `heads` heads (of all samples together)
-// of `width`, each over `seq_length` queries and as many keys.
+// One measured pass of a fused attention kernel over 16-bit inputs: of `heads` heads (of all samples
+// together) of `width`, each over `seq_length` queries and as many keys.
 struct AttentionSample {
   AttentionKernel kernel = AttentionKernel::flash_2;
   bool backward = false;

@@ -32,8 +32,8 @@ PassCost BlockPricer::queue(double host_s, const Price& device, TimeCategory cat
   PassCost cost;
   const bool runs_ahead =
       scenario_.hardware.device.asynchronous_launch && !scenario_.software.host.launch_blocking;
-  cost.queue = runs_ahead ? LaunchQueue::kernel(host_s, device.seconds)
-                          : LaunchQueue::serial(host_s, device.seconds);
+  cost.queue =
+      runs_ahead ? LaunchQueue::kernel(host_s, device.seconds) : LaunchQueue::serial(host_s, device.seconds);
   cost.device[category] = device.seconds;
   cost.origins[device.origin] = device.seconds;
   return cost;

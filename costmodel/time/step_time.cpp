@@ -67,8 +67,8 @@ void StepTime::time_tails(const StepPlanner& planner) {
       passes.backward_s += plan_.times.going_back_s(i);
     });
     if (tails_.empty() || !(state == last) || passes != last_passes)
-      tails_.push_back(tail_time(scenario_, planner.pricer(), plan_.groups,
-                                 tail_ops(scenario_, layout_, state), passes));
+      tails_.push_back(
+          tail_time(scenario_, planner.pricer(), plan_.groups, tail_ops(scenario_, layout_, state), passes));
     last = state, last_passes = passes;
     tail_of_.push_back(tails_.size() - 1);
     sum_s_ = std::max(sum_s_, ends_[static_cast<size_t>(s)] + tails_.back().until_sum_s);

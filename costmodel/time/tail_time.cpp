@@ -18,9 +18,9 @@ Price collective_price(const Scenario& scenario, const Links& links, const Group
   const double whole = tail.pieces * piece.seconds;
   const bool hides = tail.beside_backward || tail.beside_forward;
   const double compute_s = tail.beside_backward ? passes.backward_s : passes.forward_s;
-  const double once =
-      hides ? exposed_beside_compute(whole, piece.seconds, compute_s, scenario.hardware.device.overlap_slowdown)
-            : whole;
+  const double once = hides ? exposed_beside_compute(whole, piece.seconds, compute_s,
+                                                     scenario.hardware.device.overlap_slowdown)
+                            : whole;
   return {once * static_cast<double>(tail.calls), piece.origin};
 }
 

@@ -66,8 +66,8 @@ std::string to_tsv(const std::vector<AttentionSample>& samples) {
   std::string text = fmt::format("{}\n", fmt::join(sample_columns(), "\t"));
   for (const AttentionSample& s : samples) {
     text += fmt::format("{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\n", to_string(s.kernel),
-                        s.backward ? "backward" : "forward", s.causal ? 1 : 0, s.heads, s.width,
-                        s.seq_length, s.seconds, s.source);
+                        s.backward ? "backward" : "forward", s.causal ? 1 : 0, s.heads, s.width, s.seq_length,
+                        s.seconds, s.source);
   }
   return text;
 }

@@ -74,7 +74,8 @@ void read_fields(TomlReader& reader, const ProfileFields& fields, bool based) {
   for (const FlagField& field : fields.flags) *field.flag = reader.find_flag(field.key).value_or(*field.flag);
   for (const WordField& field : fields.words) {
     const std::optional<std::string> text = reader.find_text(field.key);
-    if (!text && !based && !field.optional) reader.note_missing(field.key, "one of " + comma_separated(field.words));
+    if (!text && !based && !field.optional)
+      reader.note_missing(field.key, "one of " + comma_separated(field.words));
     if (text && !field.set(*text)) reader.fail_word(field.key, *text, field.words);
   }
 }

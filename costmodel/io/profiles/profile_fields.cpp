@@ -45,8 +45,7 @@ WordField word_field(std::string key, E& value, bool optional = false) {
     if (parsed) value = *parsed;
     return parsed.has_value();
   };
-  return {std::move(key), [&value] { return std::string(to_string(value)); }, set, name_list<E>(),
-          optional};
+  return {std::move(key), [&value] { return std::string(to_string(value)); }, set, name_list<E>(), optional};
 }
 
 // A CPU's cores, which launch for themselves, are of another order of magnitude than a GPU.
@@ -110,7 +109,7 @@ void add_host(Host& h, ProfileFields& fields) {
           // 0 or absent: no room for offloaded state. With memory, the three rates are needed too.
           {"host.memory_GiB", kGibi, &h.memory_bytes, kAmount, kOrZero, usual(128, 2048)},
           {"host.device_link_GBps", kGigaBytes, &h.device_link_bytes_per_s, kAmount, kOrZero, usual(10, 100)},
-          {"host.node_link_GBps", kGigaBytes, &h.node_link_bytes_per_s, kAmount, kOrZero, usual(25, 250)},
+          {"host.node_link_GBps", kGigaBytes, &h.node_link_bytes_per_s, kAmount, kOrZero, usual(25, 1500)},
           {"host.adam_parameters_per_s", kOne, &h.adam_parameters_per_s, kParameters, kOrZero,
            usual(5e8, 4e9)},
           // 0 or absent: not known.
@@ -267,7 +266,7 @@ ProfileFields profile_fields(Network& n) {
   ProfileFields fields;
   fields.constants = {
       {"nics_per_node", kOne, &n.nics_per_node, kScale, kRequired, usual(1, 32)},
-      {"nic_GBps", kGigaBytes, &n.nic_bytes_per_s, kSize, kRequired, usual(1.25, 60)},
+      {"nic_GBps", kGigaBytes, &n.nic_bytes_per_s, kSize, kRequired, usual(1.25, 900)},
       {"collective_efficiency", kOne, &n.collective_efficiency, kFraction, kRequired, usual(0.02, 1)},
       {"point_to_point_efficiency", kOne, &n.point_to_point_efficiency, kFraction, kRequired, usual(0.1, 1)},
       {"latency_us", kMicro, &n.latency_s, kTime, kRequired, usual(10, 200)},

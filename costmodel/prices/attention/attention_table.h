@@ -8,17 +8,18 @@
 
 namespace paraplan {
 
-// Times of one fused attention kernel on one device from measured passes.
+// Times of one fused attention kernel on one device from measured passes, or from those of the measured kernel that is
+// most like it.
 //
-// A formula (see .cpp) times the ratio of sample to formula around the sizes: the geometric mean over samples of the
-// same direction, weighted by distance^-4 in log sequence length, heads and width. Samples with the op's mask go
-// first; where there are none those of the other serve.
+// A formula (see .cpp) times the ratio of sample to formula around the sizes: the geometric mean over samples
+// of the same direction, weighted by distance^-4 in log sequence length, heads and width. Samples with the
+// op's mask go first; where there are none those of the other serve.
 class AttentionTable {
  public:
   // Keeps a reference to the device.
   AttentionTable(const Device& device, AttentionKernel kernel);
 
-  // Seconds; empty where the kernel has no samples of the direction.
+  // Seconds; empty without samples of the direction.
   std::optional<double> seconds(const Op& op) const;
 
  private:

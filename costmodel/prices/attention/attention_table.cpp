@@ -1,13 +1,40 @@
-#include "costmodel/prices/attention_table.h"
+#include "costmodel/prices/attention/attention_table.h"
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <utility>
 
 namespace paraplan {
 namespace {
 
 constexpr double kFlashRows = 128;  // queries of a block (Dao 2023, section 3.3: 64 or 128)
 constexpr double kClosest = 1e-24;  // next to a sample the weight would overflow
+
+// Of its place among the kernels by how fast they are.
+int rank_of(AttentionKernel kernel) {
+  switch (kernel) {
+    case AttentionKernel::flash_1:
+      return 0;
+    case AttentionKernel::flash_2:
+      return 1;
+    case AttentionKernel::cudnn:
+      return 2;
+    case AttentionKernel::flash_3:
+      break;
+  }
+  return 3;
+}
+
+// The measured one that is most like `kernel`; of two the slower. Itself where none is.
+AttentionKernel nearest_measured(const Device& device, AttentionKernel kernel) {
+  const auto nearer = [kernel](const AttentionSample& a, const AttentionSample& b) {
+    const int first = rank_of(a.kernel), second = rank_of(b.kernel), own = rank_of(kernel);
+    return std::pair(std::abs(first - own), first) < std::pair(std::abs(second - own), second);
+  };
+  const auto nearest = std::ranges::min_element(device.attention_samples, nearer);
+  return nearest == device.attention_samples.end() ? kernel : nearest->kernel;
+}
 
 }  // namespace
 
@@ -25,8 +52,9 @@ double AttentionTable::formula(bool backward, bool causal, double queries, doubl
 }
 
 AttentionTable::AttentionTable(const Device& device, AttentionKernel kernel) : device_(device) {
+  const AttentionKernel measured = nearest_measured(device, kernel);
   for (const AttentionSample& s : device.attention_samples) {
-    if (s.kernel != kernel) continue;
+    if (s.kernel != measured) continue;
     const auto same = [&s](const Family& f) { return f.backward == s.backward && f.causal == s.causal; };
     auto family = std::ranges::find_if(families_, same);
     if (family == families_.end()) family = families_.insert(families_.end(), Family{s.backward, s.causal});
