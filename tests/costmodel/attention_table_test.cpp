@@ -74,9 +74,9 @@ TEST(AttentionTable, AKernelWithoutSamplesTakesThoseOfTheNearest) {
   const auto seconds = [&d](AttentionKernel kernel) {
     return AttentionTable(d, kernel).seconds(flash(64, 128, 2048, true)).value();
   };
-  EXPECT_DOUBLE_EQ(seconds(AttentionKernel::flash_1), 3e-3);
-  EXPECT_DOUBLE_EQ(seconds(AttentionKernel::flash_3), 1e-3);
-  EXPECT_DOUBLE_EQ(seconds(AttentionKernel::cudnn), 3e-3);  // of two equally near the slower
+  EXPECT_NEAR(seconds(AttentionKernel::flash_1), 3e-3, 1e-12);
+  EXPECT_NEAR(seconds(AttentionKernel::flash_3), 1e-3, 1e-12);
+  EXPECT_NEAR(seconds(AttentionKernel::cudnn), 3e-3, 1e-12);  // of two equally near the slower
 }
 
 TEST(AttentionPrice, TakesTheSamplesOfTheSoftwaresKernel) {

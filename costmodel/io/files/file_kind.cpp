@@ -112,7 +112,7 @@ const std::vector<KindNames>& kinds() {
        "collective samples",
        "a table of collective samples",
        "a hardware profile names it as collective_samples",
-       {"kind", "ranks", "bytes", "seconds", "noise", "source"},
+       {"kind", "ranks", "bytes", "seconds", "noise"},
        {},
        "\t"},
       {op_samples,

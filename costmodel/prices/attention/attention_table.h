@@ -8,8 +8,8 @@
 
 namespace paraplan {
 
-// Times of one fused attention kernel on one device from measured passes, or from those of the measured kernel that is
-// most like it.
+// Times of one fused attention kernel on one device from measured passes, or from those of the measured
+// kernel that is most like it.
 //
 // A formula (see .cpp) times the ratio of sample to formula around the sizes: the geometric mean over samples
 // of the same direction, weighted by distance^-4 in log sequence length, heads and width. Samples with the

@@ -44,7 +44,8 @@ TEST(ShippedProfiles, SamplesNameTheirs) {
     if (entry.path().extension() != ".toml") continue;
     const HardwareProfile profile = load_hardware(entry.path());
     for (const CollectiveSample& s : profile.node.samples) samples += s.source.empty() ? -1000000 : 1;
-    for (const AttentionSample& s : profile.device.attention_samples) samples += s.source.empty() ? -1000000 : 1;
+    for (const AttentionSample& s : profile.device.attention_samples)
+      samples += s.source.empty() ? -1000000 : 1;
   }
   EXPECT_GT(samples, 100);
 }
