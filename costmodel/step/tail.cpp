@@ -41,7 +41,10 @@ void add_reduction(const Scenario& scenario, const Layout& layout, const TailSta
   if (data_ranks(layout) == 1 || reduces_in_passes(scenario.software, layout)) return;
   const Communication& rules = scenario.software.communication;
   const double bytes = stage.state.parameters * state_sizes(scenario).reduced_gradient;
-  const OpKind kind = layout.zero_stage >= 1 ? OpKind::reduce_scatter : OpKind::all_reduce;
+  // An optimizer that always shards its states keeps whole sums (DeepSpeed's pipeline with BF16_Optimizer:
+  // runtime/pipe/engine.py, _bf16_reduce_grads).
+  const bool whole = layout.zero_stage == 0 || scenario.software.state.sharded_optimizer;
+  const OpKind kind = whole ? OpKind::all_reduce : OpKind::reduce_scatter;
   TailOp reduce{collective(kind, "gradients", bytes, CommGroup::data)};
   if (rules.bucket_bytes > 0) reduce.pieces = std::ceil(bytes / rules.bucket_bytes);
   if (rules.tensor_by_tensor && layout.zero_stage == 1)

@@ -222,7 +222,7 @@ void add_memory(FrameworkMemory& m, ProfileFields& fields) {
   fields.constants.insert(
       fields.constants.end(),
       {
-          {"memory.fixed_MiB", kMebi, &m.fixed_bytes, kAmount, kRequired, usual(8, 500)},
+          {"memory.fixed_MiB", kMebi, &m.fixed_bytes, kAmount, kRequired, usual(8, 2000)},
           // 0 or absent: nothing beside the softmax.
           {"memory.loss_forward_bytes", kOne, &m.loss_forward_bytes, kBytes, kOrZero, usual(2, 14)},
           {"memory.loss_backward_bytes", kOne, &m.loss_backward_bytes, kBytes, kOrZero, usual(2, 14)},
