@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <sstream>
@@ -14,6 +15,7 @@
 #include "cli/run_setup.h"
 #include "costmodel/base/input_error.h"
 #include "costmodel/io/run_file.h"
+#include "executor/emulation/emulated_run.h"
 #include "executor/run/interrupt.h"
 #include "executor/run/machine.h"
 #include "executor/run/record_run.h"
@@ -27,9 +29,9 @@ namespace {
 constexpr int64_t kMostSteps = 1'000'000'000;
 constexpr int64_t kMostRanks = 1'000'000;
 
-void print_warnings(const RunSetup& setup, const World& world) {
+void print_warnings(const RunSetup& setup, const std::string& transport) {
   const std::vector<std::string> warnings =
-      run_warnings(setup, this_machine().name, std::thread::hardware_concurrency(), world.transport());
+      run_warnings(setup, this_machine().name, std::thread::hardware_concurrency(), transport);
   for (const std::string& warning : warnings) print_warning(warning);
 }
 
@@ -61,33 +63,48 @@ void deliver(const RunOptions& options, const RunSetup& setup, const TrainingRes
              options.out.empty() ? std::string() : fmt::format("; {} holds them", options.out));
 }
 
-// Trains as one rank. The exit code, the same on all ranks.
-int train_rank(World& world, const RunOptions& options, const RunSetup& setup, const InterruptWatch& watch) {
+using Train = std::function<TrainingResult(const TrainingHooks& hooks)>;
+
+// Trains and leaves what is known, where `speaks`. The exit code, the same on all ranks.
+int train_and_tell(const RunOptions& options, const RunSetup& setup, const InterruptWatch& watch,
+                   const std::string& transport, bool speaks, const Train& train) {
   const TrainingJob& job = setup.job;
-  const bool speaks = world.rank() == 0;
-  if (speaks) print_warnings(setup, world);
+  if (speaks) print_warnings(setup, transport);
   std::unique_ptr<ProgressBar> bar;
   if (speaks && options.json) bar = std::make_unique<ProgressBar>("training");
   TrainingHooks hooks;
   hooks.after_step = [&](int64_t step, const StepRecord& record) {
     if (bar) return bar->show(step + 1, job.warmup_steps + job.steps);
-    setup.outputs.print_report(step_line(job.scenario, step, record));
+    setup.outputs.print_report(step_line(job.scenario, step, record, !setup.emulated_ranks.empty()));
   };
   hooks.stop = [&watch] { return watch.interrupted(); };
   // A launcher may kill long before the step's end: what is known stays on disk.
   if (!options.out.empty())
     hooks.progress = [&](const TrainingResult& so_far) {
-      setup.outputs.save({options.out, run_text(record_of(setup, so_far, world.transport()))});
+      setup.outputs.save({options.out, run_text(record_of(setup, so_far, transport))});
     };
-  const TrainingResult result = train(world, job, *setup.samples, hooks);
+  const TrainingResult result = train(hooks);
   bar.reset();
-  if (speaks) deliver(options, setup, result, world.transport());
+  if (speaks) deliver(options, setup, result, transport);
   return result.complete ? kDone : kCouldNot;
+}
+
+int train_rank(World& world, const RunOptions& options, const RunSetup& setup, const InterruptWatch& watch) {
+  return train_and_tell(
+      options, setup, watch, world.transport(), world.rank() == 0,
+      [&](const TrainingHooks& hooks) { return train(world, setup.job, *setup.samples, hooks); });
+}
+
+int run_emulated(const RunOptions& options, const RunSetup& setup, const InterruptWatch& watch) {
+  return train_and_tell(options, setup, watch, "emulated", true, [&](const TrainingHooks& hooks) {
+    return train_emulated(setup.job, setup.emulated_ranks, *setup.samples, hooks);
+  });
 }
 
 int run_with_threads(const RunOptions& options) {
   const RunSetup setup = set_up_run(options, 0);
   const InterruptWatch watch;
+  if (!setup.emulated_ranks.empty()) return run_emulated(options, setup, watch);
   int exit_code = kDone;
   run_threads(static_cast<int>(setup.job.layout.devices()), [&](World& world) {
     const int code = train_rank(world, options, setup, watch);
@@ -153,6 +170,12 @@ void add_options(CLI::App* command, RunOptions& options) {
                    "Ranks, each a thread, or under mpirun a process; as the layout has")
       ->check(whole_number(1, kMostRanks))
       ->type_name("N");
+  command
+      ->add_option(
+          "--emulate-rank", options.emulate,
+          "Run this rank alone, or the first of each stage in turn: the others take the time that is "
+          "predicted, so plans may be far larger than the machine")
+      ->type_name("R|all-stages");
   command->add_option("--steps", options.steps, "Steps to measure")
       ->check(whole_number(1, kMostSteps))
       ->type_name("N")

@@ -12,7 +12,9 @@
 #include "costmodel/io/plan_file.h"
 #include "costmodel/io/scenario_file.h"
 #include "costmodel/io/text/layout_text.h"
+#include "costmodel/io/text/text.h"
 #include "costmodel/names.h"
+#include "executor/emulation/emulated_world.h"
 #include "executor/walk/program.h"
 #include "kernels/backends.h"
 #include "planner/report/table.h"
@@ -72,6 +74,26 @@ void check_ranks(const RunOptions& options, const Layout& layout, int64_t launch
                      fmt::format("the layout {} runs on {} ranks, the launcher has started {}; start it with "
                                  "mpirun -n {}",
                                  to_string(layout), needed, launched_ranks, needed));
+}
+
+// Ranks that run alone, one after the other.
+std::vector<int> emulated_ranks(const RunOptions& options, const Layout& layout, int64_t launched_ranks) {
+  if (options.emulate.empty()) return {};
+  const auto fail = [](const std::string& message) {
+    throw InputError(kCommandLine, 0, "--emulate-rank", message);
+  };
+  if (launched_ranks > 0) fail("runs in one process; start it without mpirun");
+  if (options.device != "cpu") fail(fmt::format("computes on the CPU, not on --device {}", options.device));
+  std::vector<int> ranks;
+  if (options.emulate == "all-stages") {
+    for (int64_t stage = 0; stage < layout.pipeline; ++stage) ranks.push_back(first_rank(layout, stage));
+    return ranks;
+  }
+  const std::optional<int64_t> rank = parse_integer(options.emulate);
+  if (!rank || *rank < 0 || *rank >= layout.devices())
+    fail(fmt::format("\"{}\" must be all-stages or a rank of the layout, 0 to {}", options.emulate,
+                     layout.devices() - 1));
+  return {static_cast<int>(*rank)};
 }
 
 std::string memory_list(const MemoryUse& memory) {
@@ -161,6 +183,7 @@ RunSetup set_up_run(const RunOptions& options, int64_t launched_ranks) {
   is_plan ? take_plan(options, setup) : take_scenario(options, setup);
   TrainingJob& job = setup.job;
   setup.prediction = predict(options, job);
+  setup.emulated_ranks = emulated_ranks(options, job.layout, launched_ranks);
   check_ranks(options, job.layout, launched_ranks);
   const Program checked(job.scenario, job.layout);
   job.device = options.device;
@@ -187,7 +210,7 @@ std::vector<std::string> run_warnings(const RunSetup& setup, const std::string& 
     warnings.push_back(
         fmt::format("the hardware profile \"{}\" was measured on another machine: {}; this is {}",
                     hardware.name, measured_on->machine, machine));
-  } else if (measured_on->transport != transport) {
+  } else if (measured_on->transport != transport && setup.emulated_ranks.empty()) {
     warnings.push_back(
         fmt::format("the collectives of the hardware profile \"{}\" were measured over {}; this "
                     "run communicates over {}",
@@ -199,7 +222,7 @@ std::vector<std::string> run_warnings(const RunSetup& setup, const std::string& 
     if (!names.empty()) warnings.push_back(unmeasured_warning(names, setup));
   }
   const int64_t ranks = setup.job.layout.devices() / setup.job.scenario.cluster.nodes;
-  if (ranks > int64_t{cores})
+  if (ranks > int64_t{cores} && setup.emulated_ranks.empty())
     warnings.push_back(
         fmt::format("{} ranks of a node share {} cores; predictions give each rank its own", ranks, cores));
   if (const std::string remark = setup.samples->remark(); !remark.empty()) warnings.push_back(remark);

@@ -19,6 +19,7 @@ struct RunOptions {
   std::string layout;  // empty: the plan's
   std::string device = "cpu";
   std::optional<int64_t> ranks;
+  std::string emulate;  // a rank, or "all-stages"; empty: all ranks run
   int64_t steps = 20;
   int64_t warmup_steps = 3;
   std::string data;  // empty: synthetic text
@@ -35,6 +36,7 @@ struct RunSetup {
   std::string digest;  // of the scenario
   std::unique_ptr<SampleSource> samples;
   Outputs outputs;
+  std::vector<int> emulated_ranks;  // empty: all ranks run
 };
 
 // Reads the files and checks everything that can be known before the first step. `launched_ranks`: processes
@@ -43,7 +45,7 @@ struct RunSetup {
 RunSetup set_up_run(const RunOptions& options, int64_t launched_ranks);
 
 // What makes the prediction doubtful on this machine or is odd about the data, a sentence each. `transport`:
-// "threads" or "mpi".
+// "threads", "mpi" or "emulated".
 std::vector<std::string> run_warnings(const RunSetup& setup, const std::string& machine, unsigned cores,
                                       const std::string& transport);
 

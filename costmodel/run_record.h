@@ -40,17 +40,19 @@ struct RunRecord {
   Cluster cluster;            // the part that the layout ran on
   Layout layout;
   std::string device;        // "cpu"
-  std::string transport;     // "threads", "mpi"
+  std::string transport;     // "threads", "mpi"; "emulated": each rank alone, one after the other
   std::string machine;       // processor, cores, libraries
   std::string date;          // ISO 8601, UTC
   int64_t warmup_steps = 0;  // the first ones, not counted in the medians
   bool complete = true;      // false: interrupted; the steps that were done are here
   std::vector<StepRecord> steps;
-  double iteration_time_s = 0;      // median of the measured steps
-  double iteration_spread = 0;      // (third - first quartile) / median
-  std::optional<MachineLoad> load;  // while the measured steps ran; not always known
-  std::vector<RankRecord> ranks;
-  std::vector<std::vector<OpTime>> stage_ops;  // by pipeline stage: medians of one rank of the stage
+  double iteration_time_s = 0;                 // median of the measured steps
+  double iteration_spread = 0;                 // (third - first quartile) / median
+  std::optional<MachineLoad> load;             // while the measured steps ran; not always known
+  std::vector<RankRecord> ranks;               // all; of an emulated run those that ran
+  std::vector<std::vector<OpTime>> stage_ops;  // by pipeline stage: medians of one rank of the stage, if any
+
+  bool is_emulated() const { return transport == "emulated"; }
 
   bool operator==(const RunRecord&) const = default;
 };

@@ -131,15 +131,19 @@ std::vector<std::vector<OpTime>> read_stages(TomlReader& reader) {
 }
 
 void refuse_other_ranks(const TomlReader& reader, const RunRecord& run) {
-  if (static_cast<int64_t>(run.ranks.size()) != run.layout.devices()) {
+  if (run.ranks.empty() ||
+      (!run.is_emulated() && static_cast<int64_t>(run.ranks.size()) != run.layout.devices())) {
     reader.fail("rank",
                 fmt::format("must be given once for each of the layout's {} devices, is given {} times",
                             run.layout.devices(), run.ranks.size()));
   }
   for (size_t i = 0; i < run.ranks.size(); ++i) {
     const RankRecord& rank = run.ranks[i];
-    if (rank.rank != static_cast<int64_t>(i))
+    if (!run.is_emulated() && rank.rank != static_cast<int64_t>(i))
       reader.fail(fmt::format("rank.{}.rank", i), fmt::format("must be {}, is {}", i, rank.rank));
+    if (rank.rank >= run.layout.devices())
+      reader.fail(fmt::format("rank.{}.rank", i), fmt::format("must be below the layout's {} devices, is {}",
+                                                              run.layout.devices(), rank.rank));
     if (rank.stage >= run.layout.pipeline)
       reader.fail(
           fmt::format("rank.{}.stage", i),

@@ -1,7 +1,6 @@
 #include "executor/run/record_run.h"
 
 #include <algorithm>
-#include <cassert>
 
 #include "executor/bench/measurement.h"
 
@@ -18,14 +17,14 @@ void set_step_time(RunRecord& run) {
   run.iteration_spread = steps.noise;
 }
 
-// By pipeline stage: the report of the rank whose work takes longest; of equal ones the first.
+// By pipeline stage: the report of the rank whose work takes longest; of equal ones the first. Null where
+// none ran.
 std::vector<const RankReport*> stage_reports(int64_t stages, const std::vector<RankReport>& ranks) {
   std::vector<const RankReport*> slowest(static_cast<size_t>(stages), nullptr);
   for (const RankReport& report : ranks) {
     const RankReport*& best = slowest[static_cast<size_t>(report.record.stage)];
     if (best == nullptr || work_s(report.record) > work_s(best->record)) best = &report;
   }
-  assert(std::ranges::none_of(slowest, [](const RankReport* report) { return report == nullptr; }));
   return slowest;
 }
 
@@ -49,13 +48,14 @@ RunRecord record_run(const TrainingJob& job, const TrainingResult& result, const
   set_step_time(run);
   for (const RankReport& report : result.ranks) run.ranks.push_back(report.record);
   for (const RankReport* report : stage_reports(job.layout.pipeline, result.ranks))
-    run.stage_ops.push_back(report->ops);
+    run.stage_ops.push_back(report == nullptr ? std::vector<OpTime>{} : report->ops);
   return run;
 }
 
 Timeline stage_timelines(const TrainingJob& job, const TrainingResult& result) {
   Timeline all;
   for (const RankReport* report : stage_reports(job.layout.pipeline, result.ranks)) {
+    if (report == nullptr) continue;
     const Timeline& timeline = report->timeline;
     all.events.insert(all.events.end(), timeline.events.begin(), timeline.events.end());
     all.end_s = std::max(all.end_s, timeline.end_s);

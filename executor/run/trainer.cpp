@@ -38,7 +38,7 @@ class RankTrainer {
         watch_.emplace();
       }
       result.steps.push_back(run_step(step));
-      if (world_.rank() == 0 && hooks_.after_step) hooks_.after_step(step, result.steps.back());
+      if (speaks() && hooks_.after_step) hooks_.after_step(step, result.steps.back());
       result.complete = !tell_progress(result);
     }
     result.load = load();
@@ -124,17 +124,20 @@ class RankTrainer {
     return value;
   }
 
+  // For all: the first rank, or the one there is.
+  bool speaks() const { return world_.rank() == 0 || world_.is_emulated(); }
+
   // Whether any rank wants to stop; now and then, what all ranks have measured so far.
   bool tell_progress(const TrainingResult& so_far) {
     constexpr double kFewestSeconds = 1, kSeldom = 50;  // telling takes 2 % of the time at most
     const double now = now_s();
-    const bool due = world_.rank() == 0 && hooks_.progress &&
-                     now - told_s_ > std::max(kFewestSeconds, kSeldom * telling_s_);
+    const bool due =
+        speaks() && hooks_.progress && now - told_s_ > std::max(kFewestSeconds, kSeldom * telling_s_);
     double wishes[2] = {hooks_.stop && hooks_.stop() ? 1.0 : 0.0, due ? 1.0 : 0.0};
     if (groups_.all) groups_.all->all_reduce(wishes, 2, ElementType::fp64, Reduction::maximum);
     if (wishes[0] == 0 && wishes[1] > 0) {
       TrainingResult known{so_far.steps, false, collect_reports(world_, report(false)), load()};
-      if (world_.rank() == 0) hooks_.progress(known);
+      if (speaks()) hooks_.progress(known);
       told_s_ = now_s();
       telling_s_ = told_s_ - now;
     }

@@ -40,11 +40,12 @@ struct RankReport {
 struct TrainingResult {
   std::vector<StepRecord> steps;    // warm-up included
   bool complete = true;             // false: stopped by hooks.stop
-  std::vector<RankReport> ranks;    // on rank 0: of all ranks; elsewhere empty
+  std::vector<RankReport> ranks;    // on rank 0: of all ranks; elsewhere empty; emulated: of the one
   std::optional<MachineLoad> load;  // on rank 0: during the measured steps; not always known
 };
 
-// What rank 0 learns of the training as it goes on, and what a caller may do on every rank.
+// What rank 0, or an emulated one, learns of the training as it goes on, and what a caller may do on every
+// rank.
 struct TrainingHooks {
   std::function<void(int64_t step, const StepRecord&)> after_step;  // rank 0
   // On rank 0, between steps, about every second: all that is known so far, `complete` being false.

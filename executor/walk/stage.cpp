@@ -2,12 +2,13 @@
 
 #include <algorithm>
 
+#include "executor/walk/message_tag.h"
+
 namespace paraplan {
 namespace {
 
-// A message is named by the part it is for and its direction.
 int tag_of(int64_t part, bool gradient) {
-  return static_cast<int>(2 * part + (gradient ? 1 : 0));
+  return MessageTag{part, gradient}.number();
 }
 
 // The virtual stages of one pipeline stage.

@@ -66,7 +66,9 @@ class World {
   virtual ~World() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  virtual std::string transport() const = 0;  // "threads", "mpi"
+  virtual std::string transport() const = 0;  // "threads", "mpi", "emulated"
+  // The other ranks do not exist: collectives and messages only take the time that they would take.
+  virtual bool is_emulated() const { return false; }
 
   // The group of `members` (ascending world ranks; this rank is one of them). Every member calls this and may
   // be blocked until all have, so ranks that share several groups make them in the same order. Throws

@@ -11,6 +11,7 @@ constexpr int kSizeTag = 32766, kTextTag = 32767;
 }  // namespace
 
 std::vector<std::string> gather_texts(World& world, const std::string& mine) {
+  if (world.is_emulated()) return {mine};
   Messenger& messenger = world.messenger();
   if (world.rank() != 0) {
     const auto size = static_cast<int64_t>(mine.size());

@@ -1,19 +1,33 @@
 #include "executor/worlds/topology.h"
 
-#include <functional>
-#include <vector>
-
 #include "costmodel/prices/links.h"
 
 namespace paraplan {
 namespace {
 
-std::unique_ptr<Communicator> group_of(World& world, const Layout& layout,
-                                       const std::function<bool(const Coordinates&)>& is_member) {
-  std::vector<int> members;
-  for (int rank = 0; rank < layout.devices(); ++rank)
-    if (is_member(coordinates_of(layout, rank))) members.push_back(rank);
-  return members.size() > 1 ? world.group(members) : nullptr;
+bool is_end(const Layout& layout, const Coordinates& c) {
+  return c.pipeline == 0 || c.pipeline == layout.pipeline - 1;
+}
+
+// Whether two ranks are in one group.
+bool together(const Layout& layout, const Coordinates& a, const Coordinates& b, CommGroup kind) {
+  const bool tensor = a.tensor == b.tensor, context = a.context == b.context, data = a.data == b.data,
+             stage = a.pipeline == b.pipeline;
+  switch (kind) {
+    case CommGroup::none:
+      return tensor && context && data && stage;
+    case CommGroup::tensor:
+      return context && data && stage;
+    case CommGroup::context:
+      return tensor && data && stage;
+    case CommGroup::data:
+      return tensor && stage;
+    case CommGroup::ends:
+      return tensor && context && data && is_end(layout, a) && is_end(layout, b);
+    case CommGroup::all:
+      break;
+  }
+  return true;
 }
 
 }  // namespace
@@ -33,26 +47,25 @@ int rank_of(const Layout& layout, const Coordinates& c) {
   return static_cast<int>(rank);
 }
 
+std::vector<int> group_ranks(const Layout& layout, const Coordinates& me, CommGroup kind) {
+  std::vector<int> ranks;
+  for (int rank = 0; rank < layout.devices(); ++rank)
+    if (together(layout, me, coordinates_of(layout, rank), kind)) ranks.push_back(rank);
+  return ranks;
+}
+
 Groups make_groups(World& world, const Layout& layout, bool tied_embeddings) {
   const Coordinates me = coordinates_of(layout, world.rank());
-  Groups groups;
-  groups.tensor = group_of(world, layout, [&](const Coordinates& c) {
-    return c.context == me.context && c.data == me.data && c.pipeline == me.pipeline;
-  });
-  groups.context = group_of(world, layout, [&](const Coordinates& c) {
-    return c.tensor == me.tensor && c.data == me.data && c.pipeline == me.pipeline;
-  });
-  groups.data = group_of(world, layout, [&](const Coordinates& c) {
-    return c.tensor == me.tensor && c.pipeline == me.pipeline;
-  });
-  const auto at_end = [&](const Coordinates& c) {
-    return c.pipeline == 0 || c.pipeline == layout.pipeline - 1;
+  const auto make = [&](CommGroup kind) {
+    const std::vector<int> ranks = group_ranks(layout, me, kind);
+    return ranks.size() > 1 ? world.group(ranks) : nullptr;
   };
-  if (tied_embeddings && layout.pipeline > 1 && at_end(me))
-    groups.ends = group_of(world, layout, [&](const Coordinates& c) {
-      return at_end(c) && c.tensor == me.tensor && c.context == me.context && c.data == me.data;
-    });
-  groups.all = group_of(world, layout, [](const Coordinates&) { return true; });
+  Groups groups;
+  groups.tensor = make(CommGroup::tensor);
+  groups.context = make(CommGroup::context);
+  groups.data = make(CommGroup::data);
+  if (tied_embeddings && layout.pipeline > 1 && is_end(layout, me)) groups.ends = make(CommGroup::ends);
+  groups.all = make(CommGroup::all);
   return groups;
 }
 

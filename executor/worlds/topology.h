@@ -2,8 +2,10 @@
 
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "costmodel/model/layout.h"
+#include "costmodel/ops/op.h"
 #include "executor/worlds/communicator.h"
 
 namespace paraplan {
@@ -16,6 +18,10 @@ struct Coordinates {
 // Ranks run along the axes in the order of layout.placement, fastest first.
 Coordinates coordinates_of(const Layout& layout, int64_t rank);
 int rank_of(const Layout& layout, const Coordinates& coordinates);
+
+// World ranks of the group of `kind` that the rank at `me` is in, ascending: of the ends, first and last
+// stage of its pipeline.
+std::vector<int> group_ranks(const Layout& layout, const Coordinates& me, CommGroup kind);
 
 // The groups a rank communicates in; those of one rank are null.
 struct Groups {

@@ -34,6 +34,12 @@ std::vector<ComparedTime> compare_times(const Breakdown& predicted, const Breakd
   return rows;
 }
 
+Breakdown breakdown_of(const std::vector<OpTime>& ops) {
+  Breakdown parts;
+  for (const OpTime& op : ops) parts[op.category] += op.seconds;
+  return parts;
+}
+
 std::vector<ComparedMemory> compare_memory(const MemoryUse& predicted, const MemoryUse& measured) {
   std::vector<ComparedMemory> rows;
   for (int i = 0; i < kMemoryCategories; ++i) {
@@ -89,6 +95,9 @@ Comparison compare(const Prediction& prediction, const std::vector<std::vector<O
   const RankRecord& pacing = pacing_rank(run);
   const RankRecord& fullest = fullest_rank(run);
   const auto stage = static_cast<size_t>(pacing.stage);
+  // An emulated rank may be of a stage that does not pace the step.
+  const Breakdown predicted_times =
+      run.is_emulated() ? breakdown_of(predicted_ops.at(stage)) : prediction.breakdown;
   const MemoryUse& predicted_memory = prediction.stages.at(static_cast<size_t>(fullest.stage)).memory;
   return {.iteration_time_s = {prediction.iteration_time_s, run.iteration_time_s},
           .spread_s = run.iteration_spread * run.iteration_time_s,
@@ -97,7 +106,7 @@ Comparison compare(const Prediction& prediction, const std::vector<std::vector<O
           .profile_load = profile.measured_on ? profile.measured_on->load : std::nullopt,
           .pacing_rank = pacing.rank,
           .pacing_stage = pacing.stage,
-          .times = compare_times(prediction.breakdown, pacing.breakdown),
+          .times = compare_times(predicted_times, pacing.breakdown),
           .ops = compare_ops(predicted_ops.at(stage), run.stage_ops.at(stage)),
           .fullest_rank = fullest.rank,
           .fullest_stage = fullest.stage,

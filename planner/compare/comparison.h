@@ -58,7 +58,7 @@ struct Comparison {
   double reserved_bytes = 0, resident_bytes = 0;  // measured on that rank
 };
 
-// `predicted_ops` are by pipeline stage. The run must hold a measured step, every rank and every stage.
+// `predicted_ops` are by pipeline stage. The run must hold a measured step, and a rank.
 // `profile`: the hardware's, by which the prediction was made.
 Comparison compare(const Prediction& prediction, const std::vector<std::vector<OpTime>>& predicted_ops,
                    const RunRecord& run, const HardwareProfile& profile);

@@ -93,9 +93,11 @@ Json stages_array(const RunRecord& run) {
 
 }  // namespace
 
-std::string step_line(const Scenario& scenario, int64_t step, const StepRecord& record) {
-  return fmt::format("step {:5}  loss {:9.5f}  gradient norm {:9.4f}  {:9.2f} ms  {:8.0f} tokens/s\n",
-                     step + 1, record.loss, record.gradient_norm, 1e3 * record.seconds,
+std::string step_line(const Scenario& scenario, int64_t step, const StepRecord& record, bool is_emulated) {
+  const std::string learnt =
+      is_emulated ? ""
+                  : fmt::format("  loss {:9.5f}  gradient norm {:9.4f}", record.loss, record.gradient_norm);
+  return fmt::format("step {:5}{}  {:9.2f} ms  {:8.0f} tokens/s\n", step + 1, learnt, 1e3 * record.seconds,
                      tokens_per_step(scenario) / record.seconds);
 }
 

@@ -9,8 +9,9 @@
 
 namespace paraplan {
 
-// One line for a finished step, counted from 0, with a line break.
-std::string step_line(const Scenario& scenario, int64_t step, const StepRecord& record);
+// One line for a finished step, counted from 0, with a line break. An emulated one has no loss.
+std::string step_line(const Scenario& scenario, int64_t step, const StepRecord& record,
+                      bool is_emulated = false);
 
 // What was measured beside what was predicted, as text for a terminal. The run has ranks.
 std::string run_report(const Scenario& scenario, const RunRecord& run, const Prediction& prediction);

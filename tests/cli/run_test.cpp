@@ -203,5 +203,40 @@ TEST(Run, InterruptedItKeepsTheStepsDone) {
   EXPECT_EQ(record.ranks.size(), 2U);
 }
 
+TEST(EmulatedRun, RunsAPlanOfFarMoreRanksThanTheMachineHas) {
+  const fs::path file = scenario(8), out = scratch_file("emulated.toml");
+  const std::string layout = "data=2,tensor=2,pipeline=2,micro_batch=1,sequence_parallel=on";
+  const Outcome outcome = run_layout(
+      file, layout, fmt::format("--emulate-rank all-stages --steps 2 --warmup 1 --out '{}'", out.string()));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_NE(outcome.out.find("ranks   2 (emulated)"), std::string::npos) << outcome.out;
+  EXPECT_EQ(outcome.out.find("loss  "), std::string::npos) << outcome.out;  // it would mean nothing
+  const RunRecord run = load_run(out);
+  ASSERT_EQ(run.ranks.size(), 2U);
+  EXPECT_EQ(run.ranks[0].rank, 0);
+  EXPECT_EQ(run.ranks[1].rank, 4);
+  EXPECT_EQ(run.ranks[1].stage, 1);
+  EXPECT_FALSE(run.stage_ops[0].empty() || run.stage_ops[1].empty());
+}
+
+TEST(EmulatedRun, OfOneRankIsCompared) {
+  const fs::path file = scenario(4), out = scratch_file("emulated.toml"), plan = scratch_file("plan.toml");
+  ASSERT_EQ(run_paraplan(fmt::format("plan '{}' --out '{}'", file.string(), plan.string())).exit_code, 0);
+  const Outcome outcome = run_paraplan(
+      fmt::format("run '{}' --emulate-rank 3 --steps 2 --warmup 1 --out '{}'", plan.string(), out.string()));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(load_run(out).ranks.at(0).rank, 3);
+  const Outcome compared = run_paraplan(fmt::format("compare '{}' '{}' --json", plan.string(), out.string()));
+  ASSERT_EQ(compared.exit_code, 0) << compared.err;
+  EXPECT_EQ(Json::parse(compared.out).at("pacing_rank"), 3);
+}
+
+TEST(EmulatedRun, RefusesWhatItIsNot) {
+  expect_refused(run_layout(scenario(2), "data=2,micro_batch=1", "--emulate-rank 2"),
+                 "--emulate-rank: \"2\" must be all-stages or a rank of the layout, 0 to 1");
+  expect_refused(run_layout(scenario(2), "data=2,micro_batch=1", "--emulate-rank first"),
+                 "--emulate-rank: \"first\" must be all-stages or a rank of the layout, 0 to 1");
+}
+
 }  // namespace
 }  // namespace paraplan

@@ -6,6 +6,8 @@
 #include "costmodel/cost_model.h"
 #include "costmodel/io/profiles/profiles.h"
 #include "covering.h"
+#include "executor/emulation/emulated_run.h"
+#include "executor/emulation/emulated_world.h"
 #include "training.h"
 
 namespace paraplan {
@@ -39,6 +41,29 @@ const RankRecord& fullest_of_stage(const std::vector<RankReport>& ranks, int64_t
   return *fullest;
 }
 
+void expect_predicted(const MemoryUse& predicted, const MemoryUse& measured, const Layout& layout,
+                      int64_t stage) {
+  // A weight whose elements do not divide evenly gives its first owners one more: below an element per
+  // weight, for each of weights, gradients and two moments.
+  const double uneven = layout.zero_stage >= 1 ? 4.0 * 4 * 100 : 0;
+  for (int i = 0; i < kMemoryCategories; ++i) {
+    const auto category = static_cast<MemoryCategory>(i);
+    const bool state = category == MemoryCategory::parameters || category == MemoryCategory::gradients ||
+                       category == MemoryCategory::optimizer_states;
+    EXPECT_NEAR(predicted[category], measured[category], state ? uneven : 0)
+        << to_string(category) << " of stage " << stage;
+  }
+  EXPECT_NEAR(predicted.total() / measured.total(), 1, 0.01);
+}
+
+// By stage: ops and messages that come one by one, with their calls in a step.
+std::map<OpKey, int64_t> calls_of(const std::vector<OpTime>& ops) {
+  std::map<OpKey, int64_t> calls;
+  for (const OpTime& op : ops)
+    if (op.calls > 0) calls[op.key] = op.calls;
+  return calls;
+}
+
 class CoveredLayout : public testing::TestWithParam<LayoutCase> {};
 
 TEST_P(CoveredLayout, MemoryIsPredictedByteForByte) {
@@ -55,27 +80,26 @@ TEST_P(CoveredLayout, MemoryIsPredictedByteForByte) {
   EXPECT_NEAR(host_predicted, host_bytes, 0.01 * host_bytes);
   for (int64_t stage = 0; stage < c.layout.pipeline; ++stage) {
     const MemoryUse& predicted = std::get<Prediction>(result).stages[static_cast<size_t>(stage)].memory;
-    const MemoryUse& measured = fullest_of_stage(trained.ranks, stage).memory;
-    // A weight whose elements do not divide evenly gives its first owners one more: below an element per
-    // weight, for each of weights, gradients and two moments.
-    const double uneven = c.layout.zero_stage >= 1 ? 4.0 * 4 * 100 : 0;
-    for (int i = 0; i < kMemoryCategories; ++i) {
-      const auto category = static_cast<MemoryCategory>(i);
-      const bool state = category == MemoryCategory::parameters || category == MemoryCategory::gradients ||
-                         category == MemoryCategory::optimizer_states;
-      EXPECT_NEAR(predicted[category], measured[category], state ? uneven : 0)
-          << to_string(category) << " of stage " << stage;
-    }
-    EXPECT_NEAR(predicted.total() / measured.total(), 1, 0.01);
+    expect_predicted(predicted, fullest_of_stage(trained.ranks, stage).memory, c.layout, stage);
   }
 }
 
-// By stage: ops and messages that come one by one, with their calls in a step.
-std::map<OpKey, int64_t> calls_of(const std::vector<OpTime>& ops) {
-  std::map<OpKey, int64_t> calls;
-  for (const OpTime& op : ops)
-    if (op.calls > 0) calls[op.key] = op.calls;
-  return calls;
+TEST_P(CoveredLayout, RanksThatRunAloneNeedThePredictedMemoryAndRunThePredictedOps) {
+  const LayoutCase& c = GetParam();
+  const Scenario scenario = described(c);
+  CostModel model(scenario);
+  const auto result = model.predict(c.layout);
+  const auto predicted_ops = model.op_times(c.layout);
+  const TrainingJob job = job_of(scenario, c.layout, 1);
+  std::vector<int> ranks;
+  for (int64_t stage = 0; stage < c.layout.pipeline; ++stage) ranks.push_back(first_rank(c.layout, stage));
+  const auto samples = synthetic_text(scenario.model, scenario.seq_length, scenario.global_batch);
+  for (const RankReport& rank : train_emulated(job, ranks, *samples, {}).ranks) {
+    const auto stage = static_cast<size_t>(rank.record.stage);
+    expect_predicted(std::get<Prediction>(result).stages[stage].memory, rank.record.memory, c.layout,
+                     rank.record.stage);
+    EXPECT_EQ(calls_of(rank.ops), calls_of(predicted_ops.at(stage))) << "rank " << rank.record.rank;
+  }
 }
 
 TEST_P(CoveredLayout, OpsAreThoseThatArePredicted) {
