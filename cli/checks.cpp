@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "costmodel/io/text/known_words.h"
+#include "costmodel/io/text/quantity.h"
 #include "costmodel/io/text/text.h"
 
 namespace paraplan {
@@ -52,6 +53,14 @@ CLI::Validator share_up_to(double max) {
            (text.ends_with('%') ? "; give a share such as 0.05" : "");
   };
   return CLI::Validator(verdict, fmt::format("0 to {}", max));
+}
+
+CLI::Validator duration() {
+  return check([](const std::string& text) { return parse_duration(text).has_value(); }, kDurationForm, "");
+}
+
+CLI::Validator count() {
+  return check([](const std::string& text) { return parse_count(text).has_value(); }, kCountForm, "");
 }
 
 CLI::Validator file_name() {

@@ -35,6 +35,11 @@ int parse(int argc, char** argv, Command& chosen) {
   add_calibrate(app, chosen);
   add_profile(app, chosen);
   add_run(app, chosen);
+  add_export(app, chosen);
+  add_check(app, chosen);
+  add_support(app, chosen);
+  add_list(app, chosen);
+  add_completion(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -17,3 +17,16 @@ if(TARGET paraplan_cuda)
   set_target_properties(paraplan PROPERTIES INSTALL_RPATH "$ORIGIN/${module_from_program}")
 endif()
 set_target_properties(${installed_targets} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+
+# Completions and manual page, as the program itself describes its command line.
+function(install_description form folder name)
+  set(folder ${CMAKE_INSTALL_DATADIR}/${folder})
+  install(CODE "
+    file(MAKE_DIRECTORY \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${folder}\")
+    execute_process(COMMAND \"$<TARGET_FILE:paraplan>\" completion ${form} COMMAND_ERROR_IS_FATAL ANY
+                    OUTPUT_FILE \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/${folder}/${name}\")")
+endfunction()
+install_description(bash bash-completion/completions paraplan)
+install_description(zsh zsh/site-functions _paraplan)
+install_description(fish fish/vendor_completions.d paraplan.fish)
+install_description(man man/man1 paraplan.1)

@@ -14,41 +14,79 @@ namespace {
 
 constexpr double kSecondsPerHour = 3600;
 
+// What the passes of a layout do.
+struct LayoutPasses {
+  Layout layout;  // of passes
+  StepPlan plan;
+  PassMemory memory;
+  std::vector<double> ends, earliest_ends;  // of the stages; empty until asked for
+};
+
 }  // namespace
 
 struct CostModel::State {
-  explicit State(Scenario s) : scenario(std::move(s)), planner(scenario) {}
+  explicit State(Scenario s) : scenario(std::move(s)), planner(scenario), tails(scenario, planner.pricer()) {}
 
   Scenario scenario;
   StepPlanner planner;
+  TailPricer tails;
   PipelineReplay replay;
   MomentsMemo moments;
+  std::optional<LayoutPasses> last;
 
   enum class Effort { bound, full };
   Prediction predict(const Layout& layout, Effort effort);
-  StepTime step_time(const StepPlan& plan, const Layout& layout, Effort effort = Effort::full);
+  LayoutPasses& passes_of(const Layout& layout);
+  const std::vector<double>& ends(LayoutPasses& passes, Effort effort);
+  StepTime step_time(LayoutPasses& passes, const Layout& layout, Effort effort = Effort::full);
   void add_rates(Prediction& p) const;
   void add_stages(const StepPlan& plan, Prediction& p) const;
-  void add_memory(const StepPlan& plan, Prediction& p, Effort effort);
+  void add_memory(LayoutPasses& passes, Prediction& p, Effort effort);
 };
 
+// Neighbours in the order of layouts often differ in settings only that leave the passes alone.
+LayoutPasses& CostModel::State::passes_of(const Layout& layout) {
+  Layout own = layout_of_passes(scenario.software, layout);
+  if (last && last->layout == own) return *last;
+  StepPlan plan = planner.plan(own);
+  PassMemory memory(plan, scenario.software, moments);
+  last.emplace(LayoutPasses{std::move(own), std::move(plan), std::move(memory), {}, {}});
+  return *last;
+}
+
+const std::vector<double>& CostModel::State::ends(LayoutPasses& passes, Effort effort) {
+  const StepPlan& plan = passes.plan;
+  if (effort == Effort::full) {
+    if (passes.ends.empty()) passes.ends = replay.stage_ends(plan.times, plan.micro_batches);
+    return passes.ends;
+  }
+  if (passes.earliest_ends.empty())
+    passes.earliest_ends = earliest_ends(plan.times, plan.micro_batches).seconds;
+  return passes.earliest_ends;
+}
+
+// Stages of a kind differ in their memory alone.
 void CostModel::State::add_stages(const StepPlan& plan, Prediction& p) const {
-  for (int64_t s = 0; s < p.layout.pipeline; ++s) {
-    StagePrediction stage;
+  p.stages.reserve(static_cast<size_t>(plan.split.pipeline));
+  for (int64_t s = 0; s < plan.split.pipeline; ++s) {
+    if (!plan.split.first_of_kind(s)) {
+      p.stages.push_back(p.stages.back());
+      continue;
+    }
+    StagePrediction& stage = p.stages.emplace_back();
     plan.split.for_stage(s, [&](size_t i) {
-      const Chunk& chunk = plan.split.at(i);
-      stage.layers += chunk.layers();
+      stage.layers += plan.split.at(i).layers();
       stage.forward_s += plan.times.forward_s[i];
       stage.backward_s += plan.times.going_back_s(i);
     });
-    stage.parameters = plan.split.state(s, plan.model->states).parameters;
-    p.stages.push_back(stage);
+    stage.parameters = plan.state_of(s).parameters;
   }
 }
 
 // A bound looks at stages only that may be the fullest.
-void CostModel::State::add_memory(const StepPlan& plan, Prediction& p, Effort effort) {
-  const LayoutMemory all(scenario, p.layout, plan, moments);
+void CostModel::State::add_memory(LayoutPasses& passes, Prediction& p, Effort effort) {
+  const StepPlan& plan = passes.plan;
+  const LayoutMemory all(scenario, p.layout, plan, passes.memory);
   double host_rank = 0;
   for (int64_t s = 0; s < p.layout.pipeline; ++s) {
     if (effort == Effort::bound && all.needs_no_more(s)) continue;
@@ -57,13 +95,10 @@ void CostModel::State::add_memory(const StepPlan& plan, Prediction& p, Effort ef
     stage.in_flight =
         peak_in_flight(p.layout.schedule, p.layout.pipeline, s, plan.micro_batches, p.layout.virtual_stages);
     stage.memory = memory.at_level;
-    if (memory.at_level.total() > p.peak_memory_bytes) {
-      p.peak_memory_bytes = memory.at_level.total();
-      p.memory = memory.at_level;
-    }
+    const double bytes = memory.at_level.total();
+    if (bytes > p.peak_memory_bytes) p.peak_memory_bytes = bytes, p.memory = memory.at_level;
     p.device_memory_bytes = std::max(p.device_memory_bytes, memory.most_device_bytes);
-    p.least_device_memory_bytes = std::max(
-        p.least_device_memory_bytes, memory.device.total() - memory.device[MemoryCategory::fragmentation]);
+    p.least_device_memory_bytes = std::max(p.least_device_memory_bytes, memory.least_device_bytes);
     host_rank = std::max(host_rank, memory.host_bytes);
   }
   p.available_memory_bytes = scenario.hardware.device.memory_bytes;
@@ -88,21 +123,19 @@ void CostModel::State::add_rates(Prediction& p) const {
   p.cost = scenario.cluster.price_per_device_hour * devices * p.iteration_time_s / kSecondsPerHour;
 }
 
-StepTime CostModel::State::step_time(const StepPlan& plan, const Layout& layout, Effort effort) {
-  return {scenario, planner, plan, layout,
-          effort == Effort::bound ? earliest_ends(plan.times, plan.micro_batches).seconds
-                                  : replay.stage_ends(plan.times, plan.micro_batches)};
+StepTime CostModel::State::step_time(LayoutPasses& passes, const Layout& layout, Effort effort) {
+  return {scenario, tails, passes.plan, layout, ends(passes, effort)};
 }
 
 Prediction CostModel::State::predict(const Layout& layout, Effort effort) {
-  const StepPlan plan = planner.plan(layout);
+  LayoutPasses& passes = passes_of(layout);
   Prediction p;
   p.layout = layout;
-  p.micro_batches = plan.micro_batches;
-  add_stages(plan, p);
-  add_memory(plan, p, effort);
+  p.micro_batches = passes.plan.micro_batches;
+  add_stages(passes.plan, p);
+  add_memory(passes, p, effort);
   if (effort == Effort::bound && p.fit == Fit::exceeds) return p;
-  const StepTime time = step_time(plan, layout, effort);
+  const StepTime time = step_time(passes, layout, effort);
   p.breakdown = time.pacing_breakdown();
   p.price_origins = time.pacing_origins();
   p.iteration_time_s = time.step_s();
@@ -130,16 +163,16 @@ PredictionResult CostModel::bound(const Layout& layout) {
 }
 
 Timeline CostModel::timeline(const Layout& layout) {
-  const StepPlan plan = state_->planner.plan(layout);
-  const StepTime time = state_->step_time(plan, layout);
-  const LayoutMemory memory(state_->scenario, layout, plan, state_->moments);
-  return build_timeline(plan, time, memory);
+  LayoutPasses& passes = state_->passes_of(layout);
+  const StepTime time = state_->step_time(passes, layout);
+  const LayoutMemory memory(state_->scenario, layout, passes.plan, passes.memory);
+  return build_timeline(passes.plan, time, memory);
 }
 
 std::vector<std::vector<OpTime>> CostModel::op_times(const Layout& layout) {
-  const StepPlan plan = state_->planner.plan(layout);
-  const StepTime time = state_->step_time(plan, layout);
-  return paraplan::op_times(state_->scenario, state_->planner, plan, time, layout);
+  LayoutPasses& passes = state_->passes_of(layout);
+  const StepTime time = state_->step_time(passes, layout);
+  return paraplan::op_times(state_->scenario, state_->planner, passes.plan, time, layout);
 }
 
 }  // namespace paraplan

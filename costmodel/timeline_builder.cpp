@@ -48,10 +48,10 @@ void add_pass(const ReplayedStep& done, Timeline& timeline) {
 void add_tail(const StepTime& time, int64_t stage, Timeline& timeline) {
   const TailTime& tail = time.tail(stage);
   double at = time.end_s(stage);
-  for (size_t i = 0; i < tail.ops.size(); ++i) {
-    const Op& op = tail.ops[i].op;
+  for (size_t i = 0; i < tail.ops().size(); ++i) {
+    const Op& op = tail.ops()[i].op;
     if (op.group == CommGroup::all) at = time.sum_s();
-    const double end_s = at + tail.prices[i].seconds;
+    const double end_s = at + tail.price(i).seconds;
     if (end_s > at)
       timeline.events.push_back(
           {stage, is_collective(op.kind) ? Lane::communication : Lane::compute, op.name, at, end_s});

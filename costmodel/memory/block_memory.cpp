@@ -13,13 +13,34 @@ bool contains(const std::vector<TensorId>& list, TensorId t) {
   return std::ranges::find(list, t) != list.end();
 }
 
+// The list that a walk goes through.
+Walk list_of(Walk walk) {
+  return walk == Walk::backward ? walk : Walk::forward;
+}
+
+// What `events` do, one after the other.
+MemoryChange folded(const std::vector<MemoryEvent>& events) {
+  MemoryChange change;
+  double total = 0, most = 0;
+  for (const MemoryEvent& event : events) {
+    change.delta[event.category] += event.bytes;
+    total += event.bytes;
+    if (total > most) most = total, change.peak = change.delta;
+  }
+  return change;
+}
+
 }  // namespace
 
 BlockEvents::BlockEvents(const Scenario& scenario, const Layout& layout, const Block& block, bool most)
-    : scenario_(scenario), layout_(layout), block_(block), extras_(extra_tensors(scenario, block, most)) {
+    : scenario_(scenario),
+      layout_(layout),
+      block_(block),
+      lives_(block),
+      extras_(extra_tensors(scenario, block, most)) {
   for (Kept kept : {Kept::all, Kept::no_core, Kept::input}) {
-    kept_[static_cast<size_t>(kept)] = kept_tensors(block, kept);
-    redone_[static_cast<size_t>(kept)] = recomputed_tensors(block, kept);
+    kept_[static_cast<size_t>(kept)] = lives_.kept(kept);
+    redone_[static_cast<size_t>(kept)] = lives_.recomputed(kept);
   }
 }
 
@@ -63,8 +84,12 @@ MemoryUse BlockEvents::kept_by_pass(Kept kept) const {
   return use;
 }
 
+FreesSaved BlockEvents::frees_saved() const {
+  return scenario_.software.memory.frees_saved;
+}
+
 bool BlockEvents::by_pass() const {
-  return scenario_.software.memory.frees_saved == FreesSaved::pass;
+  return frees_saved() == FreesSaved::pass;
 }
 
 void BlockEvents::add_recompute(Kept kept, Events& events) const {
@@ -76,32 +101,30 @@ void BlockEvents::add_recompute(Kept kept, Events& events) const {
 
 // Where saved tensors go op by op, the attention core is redone when the backward walk gets there.
 void BlockEvents::add_backward(Kept kept, Pass pass, Events& events) const {
-  const Lifetimes walked =
-      lifetimes(block_, Walk::backward, kept, scenario_.software.memory.frees_saved, pass);
-  const bool within = kept == Kept::no_core && !by_pass() && pass != Pass::weight;
-  bool redone = !within;
-  for (size_t i = 0; i < walked.runs.size(); ++i) {
-    if (!redone && block_.backward[i].attention_core) add_recompute(kept, events), redone = true;
-    add_op(walked, i, Walk::backward, kept, events);
-  }
+  bool redone = kept != Kept::no_core || by_pass() || pass == Pass::weight;
+  const TensorLives::Visit add = adder(Walk::backward, kept, events);
+  lives_.walk(Walk::backward, kept, frees_saved(), pass, [&](size_t op, const auto& born, const auto& dead) {
+    if (!redone && block_.backward[op].attention_core) add_recompute(kept, events), redone = true;
+    add(op, born, dead);
+  });
 }
 
 void BlockEvents::add_walk(Walk walk, Kept kept, Events& events) const {
-  const Lifetimes walked = lifetimes(block_, walk, kept, scenario_.software.memory.frees_saved);
-  for (size_t i = 0; i < walked.runs.size(); ++i) add_op(walked, i, walk, kept, events);
+  lives_.walk(walk, kept, frees_saved(), Pass::backward, adder(walk, kept, events));
 }
 
-void BlockEvents::add_op(const Lifetimes& walked, size_t op, Walk walk, Kept kept, Events& events) const {
-  if (!walked.runs[op]) return;
-  const Walk list = walk == Walk::backward ? walk : Walk::forward;
-  for (const ExtraTensor& extra : extras_)
-    if (extra.walk == list && extra.first == op) events.push_back({extra.category, extra.bytes});
-  for (const Operand& born : walked.born[op])
-    events.push_back({category(born, walk, kept), bytes_of(block_, born)});
-  for (const Operand& dead : walked.dead[op])
-    events.push_back({category(dead, walk, kept), -bytes_of(block_, dead)});
-  for (const ExtraTensor& extra : extras_)
-    if (extra.walk == list && extra.last == op) events.push_back({extra.category, -extra.bytes});
+// Adds what one op of a walk does.
+TensorLives::Visit BlockEvents::adder(Walk walk, Kept kept, Events& events) const {
+  return [this, walk, kept, &events](size_t op, const auto& born, const auto& dead) {
+    for (const ExtraTensor& extra : extras_)
+      if (extra.walk == list_of(walk) && extra.first == op) events.push_back({extra.category, extra.bytes});
+    for (const Operand& operand : born)
+      events.push_back({category(operand, walk, kept), bytes_of(block_, operand)});
+    for (const Operand& operand : dead)
+      events.push_back({category(operand, walk, kept), -bytes_of(block_, operand)});
+    for (const ExtraTensor& extra : extras_)
+      if (extra.walk == list_of(walk) && extra.last == op) events.push_back({extra.category, -extra.bytes});
+  };
 }
 
 MemoryCategory BlockEvents::category(const Operand& operand, Walk walk, Kept kept) const {
@@ -149,11 +172,6 @@ double BlockEvents::split_off_bytes(Kept kept) const {
 }
 
 BlockMemory block_memory(const Scenario& scenario, const Layout& layout, const Block& block) {
-  const auto folded = [](const std::vector<MemoryEvent>& events) {
-    MemoryChange change;
-    for (const MemoryEvent& event : events) change += MemoryChange(event);
-    return change;
-  };
   const BlockEvents events(scenario, layout, block);
   BlockMemory memory;
   if (block.input >= 0) memory.input_bytes = bytes_of(block, {Operand::Kind::value, block.input});

@@ -25,13 +25,14 @@ class BlockEvents {
 
  private:
   using Events = std::vector<MemoryEvent>;
+  FreesSaved frees_saved() const;
   bool by_pass() const;
   const std::vector<TensorId>& kept_of(Kept kept) const { return kept_[static_cast<size_t>(kept)]; }
   const std::vector<TensorId>& redone_of(Kept kept) const { return redone_[static_cast<size_t>(kept)]; }
   void add_recompute(Kept kept, Events& events) const;
   void add_backward(Kept kept, Pass pass, Events& events) const;
   void add_walk(Walk walk, Kept kept, Events& events) const;
-  void add_op(const Lifetimes& walked, size_t op, Walk walk, Kept kept, Events& events) const;
+  TensorLives::Visit adder(Walk walk, Kept kept, Events& events) const;
   MemoryCategory category(const Operand& operand, Walk walk, Kept kept) const;
   double bytes(const std::vector<TensorId>& tensors, bool logits) const;
   double gathered_bytes() const;
@@ -41,6 +42,7 @@ class BlockEvents {
   const Scenario& scenario_;
   const Layout& layout_;
   const Block& block_;
+  TensorLives lives_;
   std::array<std::vector<TensorId>, kKepts> kept_, redone_;  // by Kept
   std::vector<ExtraTensor> extras_;
 };

@@ -12,12 +12,6 @@ const MemoryUse& larger(const MemoryUse& a, const MemoryUse& b) {
   return a.total() >= b.total() ? a : b;
 }
 
-void add_times(MemoryUse each, int32_t count, MemoryUse& sum) {
-  if (count == 0) return;
-  each *= count;
-  sum += each;
-}
-
 double data_ranks(const Layout& layout) {
   return static_cast<double>(layout.data * layout.context);
 }
@@ -29,36 +23,27 @@ int64_t communicators(const Layout& layout) {
   return count;
 }
 
-ScheduleShape shape_of(const Layout& layout, int64_t micro_batches) {
-  return {layout.schedule, layout.pipeline, layout.virtual_stages, micro_batches};
-}
-
 }  // namespace
 
 LayoutMemory::LayoutMemory(const Scenario& scenario, const Layout& layout, const StepPlan& plan,
-                           MomentsMemo& memo)
+                           PassMemory& passes)
     : scenario_(scenario),
       layout_(layout),
       plan_(plan),
-      moments_(memo.of(shape_of(layout, plan.micro_batches), plan.split)) {
-  const bool split = splits_backward(layout.schedule);
-  const bool varies = scenario.software.memory.most_loss_backward_bytes > 0;
-  for (const Chunk& chunk : plan.split.chunks) {
-    chunks_.push_back(chunk_memory(*plan.model, chunk, scenario.software, split));
-    if (varies) most_chunks_.push_back(chunk_memory(*plan.model, chunk, scenario.software, split, true));
-  }
-  for (int64_t s = 0; s < plan.split.pipeline; ++s) {
-    if (!needs_no_more(s)) held_.push_back(held(s));
-    held_of_.push_back(held_.size() - 1);
-  }
+      passes_(passes),
+      outside_bytes_(context_bytes(scenario.hardware, scenario.software) +
+                     static_cast<double>(communicators(layout)) *
+                         scenario.software.memory.communicator_bytes) {
+  held_.reserve(plan.split.kinds.size());
+  for (int64_t s : plan.split.kinds) held_.push_back(held(s));
 }
 
 LayoutMemory::Held LayoutMemory::held(int64_t stage) const {
-  const double parameters = plan_.split.state(stage, plan_.model->states).parameters;
+  const double parameters = plan_.state_of(stage).parameters;
   Held held;
-  held.states = states(stage, parameters, held.host_bytes);
-  held.buffers = buffers(parameters);
-  held.update_bytes = update_bytes(parameters);
+  held.states = held.beside_passes = held.updating = states(stage, parameters, held.host_bytes);
+  held.beside_passes += buffers(parameters);
+  held.updating[temporary] += update_bytes(parameters);
   return held;
 }
 
@@ -97,7 +82,7 @@ double LayoutMemory::score_buffer_bytes(int64_t stage) const {
   if (!scenario_.software.memory.keeps_score_buffer) return largest;
   plan_.split.for_stage(stage, [&](size_t i) {
     for (const Segment& s : plan_.split.at(i).segments)
-      largest = std::max(largest, plan_.model->memory[s.block].score_bytes);
+      largest = std::max(largest, plan_.model.memory[s.block].score_bytes);
   });
   return largest;
 }
@@ -110,7 +95,7 @@ double LayoutMemory::placeholder_bytes(int64_t stage) const {
   size_t count = 0;
   plan_.split.for_stage(stage, [&](size_t i) {
     for (const Segment& s : plan_.split.at(i).segments) {
-      const MatrixShapes& more = plan_.model->memory[s.block].gradient_shapes;
+      const MatrixShapes& more = plan_.model.memory[s.block].gradient_shapes;
       const auto end = seen.begin() + static_cast<std::ptrdiff_t>(count);
       if (std::find(seen.begin(), end, &more) != end) continue;
       for (const MatrixShape& shape : more) {
@@ -136,12 +121,6 @@ double LayoutMemory::update_bytes(double parameters) const {
   return parameters * state_sizes(scenario_).update;
 }
 
-MemoryUse LayoutMemory::beside_passes(int64_t stage) const {
-  MemoryUse use = held_by(stage).states;
-  use += held_by(stage).buffers;
-  return use;
-}
-
 // Most of what the passes hold together with all that stands beside them. Gradients that come late are not
 // there before the only backward pass, and are when it ends.
 MemoryUse LayoutMemory::whole_passes(int64_t stage, const MemoryUse& peak) const {
@@ -156,7 +135,7 @@ MemoryUse LayoutMemory::whole_passes(int64_t stage, const MemoryUse& peak) const
 // and as they are reduced.
 MemoryUse LayoutMemory::end_of_backward(int64_t stage) const {
   const auto element = static_cast<double>(bytes_per_element(scenario_.precision));
-  const ModelCost& model = *plan_.model;
+  const ModelCost& model = plan_.model;
   const double whole = layout_.zero_stage == 3 ? model.states[BlockName::embedding].parameters +
                                                      model.states[BlockName::head].parameters
                                                : 0;
@@ -177,65 +156,45 @@ MemoryUse LayoutMemory::end_of_backward(int64_t stage) const {
 MemoryUse LayoutMemory::buffers(double parameters) const {
   MemoryUse use;
   if (layout_.pipeline > 1 && !scenario_.software.communication.keeps_sent_activations)
-    use[communication_buffers] = static_cast<double>(2 * layout_.virtual_stages) * plan_.model->stream_bytes;
+    use[communication_buffers] = static_cast<double>(2 * layout_.virtual_stages) * plan_.model.stream_bytes;
   const double live = scenario_.software.memory.zero3_live_parameters;
   if (layout_.zero_stage < 3 || live == 0) return use;
   double largest = 0;
-  for (const StateCount& block : plan_.model->states.values) largest = std::max(largest, block.parameters);
+  for (const StateCount& block : plan_.model.states.values) largest = std::max(largest, block.parameters);
   use[communication_buffers] += std::min(std::max(largest, live), parameters) *
                                 static_cast<double>(bytes_per_element(scenario_.precision));
   return use;
 }
 
-MemoryUse LayoutMemory::passes_peak(const std::vector<ChunkMemory>& chunks, int64_t stage) const {
-  MemoryUse peak;
-  for (const PassMoment& moment : moments_[static_cast<size_t>(stage)]) {
-    MemoryUse use;
-    for (size_t c = 0; c < chunks.size(); ++c) {
-      add_times(chunks[c].kept(), moment.alive[c], use);
-      if (moment.waiting[c] > 0) add_times(chunks[c].kept_for_weights(), moment.waiting[c], use);
-    }
-    use += chunks[static_cast<size_t>(moment.chunk)].of(moment.pass).peak;
-    if (use.total() > peak.total()) peak = use;
-  }
-  return peak;
+// What a caching allocator reserves beyond the allocated bytes: the category `fragmentation`.
+double LayoutMemory::slack_bytes(double allocated_bytes) const {
+  return allocated_bytes * (scenario_.software.memory.reserve_factor - 1);
 }
 
-// The figure at a level: what is wanted, also where the device has less. Beyond the allocated bytes a caching
-// allocator reserves slack, the category `fragmentation`.
-MemoryUse LayoutMemory::at_level(MemoryUse use, MemoryLevel level) const {
-  if (level == MemoryLevel::allocated) return use;
-  const FrameworkMemory& memory = scenario_.software.memory;
-  use[fragmentation] = use.total() * (memory.reserve_factor - 1);
-  if (level == MemoryLevel::device)
-    use[framework] += context_bytes(scenario_.hardware, scenario_.software) +
-                      static_cast<double>(communicators(layout_)) * memory.communicator_bytes;
+// The figure at the scenario's level: what is wanted, also where the device has less.
+MemoryUse LayoutMemory::at_level(MemoryUse use, double slack_bytes) const {
+  if (scenario_.memory_level == MemoryLevel::allocated) return use;
+  use[fragmentation] = slack_bytes;
+  if (scenario_.memory_level == MemoryLevel::device) use[framework] += outside_bytes_;
   return use;
 }
 
 bool LayoutMemory::needs_no_more(int64_t stage) const {
-  if (stage == 0 || splits_backward(layout_.schedule)) return false;
-  bool same = true;
-  plan_.split.for_stage(
-      stage, [&](size_t i) { same = same && plan_.split.chunk_of[i] == plan_.split.chunk_of[i - 1]; });
-  return same;
+  return !splits_backward(layout_.schedule) && !plan_.split.first_of_kind(stage);
 }
 
 StageMemory LayoutMemory::stage(int64_t stage) const {
   const Held& held = held_by(stage);
+  const MemoryUse passes = whole_passes(stage, passes_.peak(stage));
+  const double passing = passes.total(), updating = held.updating.total();
+  const double allocated = std::max(passing, updating);
   StageMemory result;
   result.host_bytes = held.host_bytes;
-  MemoryUse updating = held.states;
-  updating[temporary] += held.update_bytes;
-  const MemoryUse passes = whole_passes(stage, passes_peak(stage));
-  const MemoryUse peak = larger(passes, updating);
-  result.at_level = at_level(peak, scenario_.memory_level);
-  result.device = at_level(peak, MemoryLevel::device);
-  result.most_device_bytes = result.device.total();
-  if (!most_chunks_.empty()) {
-    const MemoryUse most = whole_passes(stage, passes_peak(most_chunks_, stage));
-    result.most_device_bytes = at_level(larger(most, updating), MemoryLevel::device).total();
-  }
+  result.at_level = at_level(passing >= updating ? passes : held.updating, slack_bytes(allocated));
+  result.least_device_bytes = allocated + outside_bytes_;
+  const std::optional<MemoryUse> most = passes_.most_peak(stage);
+  const double most_allocated = most ? std::max(whole_passes(stage, *most).total(), updating) : allocated;
+  result.most_device_bytes = most_allocated + slack_bytes(most_allocated) + outside_bytes_;
   return result;
 }
 

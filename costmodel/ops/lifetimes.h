@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "costmodel/model/layout.h"
@@ -33,7 +34,31 @@ struct Lifetimes {
   bool operator==(const Lifetimes&) const = default;
 };
 
-// `walk`: forward, recompute or backward; `pass`: of the last.
+// The lives of a block's tensors, for many questions about one block: those below ask it once.
+class TensorLives {
+ public:
+  // Keeps a reference to the block.
+  explicit TensorLives(const Block& block);
+
+  std::vector<TensorId> kept(Kept kept) const;
+  std::vector<TensorId> recomputed(Kept kept) const;
+  bool is_kept(TensorId t, Kept kept) const { return is_saved(t, kept) && may_stay(t, kept); }
+
+  // Calls `visit` for every op that runs, with what Lifetimes has of it. `walk`: forward, recompute or
+  // backward; `pass`: of the last.
+  using Visit =
+      std::function<void(size_t op, const std::vector<Operand>& born, const std::vector<Operand>& dead)>;
+  void walk(Walk walk, Kept kept, FreesSaved frees_saved, Pass pass, const Visit& visit) const;
+
+ private:
+  bool is_saved(TensorId t, Kept kept) const;
+  bool may_stay(TensorId t, Kept kept) const;
+  std::vector<TensorId> saved(Kept kept, bool stays) const;
+
+  const Block& block_;
+  std::vector<bool> read_in_backward_;  // by tensor
+};
+
 Lifetimes lifetimes(const Block& block, Walk walk, Kept kept, FreesSaved frees_saved = FreesSaved::pass,
                     Pass pass = Pass::backward);
 

@@ -92,6 +92,16 @@ class LayerSource {
   size_t next_ = 0;
 };
 
+// The first and the last stage hold embedding and head and so are of kinds of their own.
+void find_kinds(ModelSplit& split) {
+  for (int64_t stage = 0; stage < split.pipeline; ++stage) {
+    bool same = stage > 0;
+    split.for_stage(stage, [&](size_t i) { same = same && split.chunk_of[i] == split.chunk_of[i - 1]; });
+    if (!same) split.kinds.push_back(stage);
+    split.kind_of.push_back(static_cast<int32_t>(split.kinds.size()) - 1);
+  }
+}
+
 }  // namespace
 
 int64_t Chunk::layers() const {
@@ -121,6 +131,7 @@ ModelSplit split_model(const ModelSpec& model, const Layout& layout, StageBalanc
     if (i == 0 || chunk != split.chunks.back()) split.chunks.push_back(std::move(chunk));
     split.chunk_of.push_back(static_cast<int32_t>(split.chunks.size()) - 1);
   }
+  find_kinds(split);
   return split;
 }
 

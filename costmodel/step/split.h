@@ -28,14 +28,19 @@ struct Chunk {
 };
 
 // The model over the virtual stages of a layout. Virtual stage i = k * pipeline + s is the k-th of pipeline
-// stage s and holds the i-th part of the model. Equal ones share a chunk.
+// stage s and holds the i-th part of the model. Equal neighbours share a chunk, and neighbouring pipeline
+// stages whose chunks are the same are of one kind.
 struct ModelSplit {
   std::vector<Chunk> chunks;
   std::vector<int32_t> chunk_of;  // by virtual stage: place in `chunks`
+  std::vector<int64_t> kinds;     // of pipeline stages: the first stage of each
+  std::vector<int32_t> kind_of;   // by pipeline stage: place in `kinds`
   int64_t pipeline = 1;
 
   const Chunk& at(size_t virtual_stage) const { return chunks[static_cast<size_t>(chunk_of[virtual_stage])]; }
   size_t virtual_stages() const { return chunk_of.size(); }  // of all pipeline stages
+  size_t kind(int64_t stage) const { return static_cast<size_t>(kind_of[static_cast<size_t>(stage)]); }
+  bool first_of_kind(int64_t stage) const { return kinds[kind(stage)] == stage; }
   // Model state of a rank of a pipeline stage; `blocks`: of one block each.
   StateCount state(int64_t stage, const ByBlock<StateCount>& blocks) const;
 

@@ -76,10 +76,10 @@ class StageOps {
   }
 
   void add_tail(const TailTime& tail) {
-    for (size_t i = 0; i < tail.ops.size(); ++i) {
+    for (size_t i = 0; i < tail.ops().size(); ++i) {
       const OpKey key{BlockName::step, Walk::update, static_cast<uint16_t>(i)};
-      ops.push_back(entry(key, tail.ops[i].op, 1, tail.prices[i]));
-      ops.back().calls = tail.ops[i].calls;
+      ops.push_back(entry(key, tail.ops()[i].op, 1, tail.price(i)));
+      ops.back().calls = tail.ops()[i].calls;
     }
   }
 

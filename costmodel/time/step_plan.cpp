@@ -21,6 +21,14 @@ void spread_evenly(std::vector<double>& seconds) {
 
 }  // namespace
 
+Layout layout_of_passes(const SoftwareProfile& software, const Layout& layout) {
+  Layout passes = layout;
+  if (reduces_in_passes(software, layout)) return passes;
+  const Layout defaults;
+  passes.zero_stage = defaults.zero_stage, passes.offload = defaults.offload;
+  return passes;
+}
+
 StepPlanner::StepPlanner(const Scenario& scenario) : scenario_(scenario), pricer_(scenario) {}
 
 const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacements& groups) {
@@ -50,6 +58,15 @@ const ModelCost& StepPlanner::model_cost(const Layout& layout, const GroupPlacem
   return costs_.emplace(key, std::move(cost)).first->second;
 }
 
+const ModelSplit& StepPlanner::split(const Layout& layout) {
+  const SplitKey key{layout.pipeline, layout.virtual_stages, layout.recompute, layout.recompute_layers,
+                     layout.stage_layers};
+  const auto found = splits_.find(key);
+  if (found != splits_.end()) return found->second;
+  return splits_.emplace(key, split_model(scenario_.model, layout, scenario_.software.stage_balance))
+      .first->second;
+}
+
 // Times of the message of one micro-batch between neighbouring stages, over the slowest pair of ranks. Split
 // over the tensor group, each rank sends its part and the receivers gather (Narayanan et al. 2021,
 // section 4.1).
@@ -57,7 +74,7 @@ void StepPlanner::add_messages(const StepPlan& plan, const Layout& layout, Pipel
   const Links& links = pricer_.links();
   const int64_t stride = axis_stride(layout, Axis::pipeline), local = scenario_.cluster.devices_per_node;
   const int64_t senders = std::min(stride, local);
-  double bytes = plan.model->stream_bytes, gather = 0;
+  double bytes = plan.model.stream_bytes, gather = 0;
   if (scenario_.software.communication.scatter_gather_sends && layout.tensor > 1 &&
       !layout.sequence_parallel) {
     gather = links.collective_s(OpKind::all_gather, bytes, plan.groups.tensor);
@@ -80,9 +97,11 @@ void StepPlanner::add_messages(const StepPlan& plan, const Layout& layout, Pipel
       slowest = std::max(slowest, links.send_s(bytes, from + rank, to + rank, senders));
     return known.emplace_back(Pair{place, distance, slowest + gather}).seconds;
   };
-  for (size_t i = 0; i < plan.split.virtual_stages(); ++i) {
+  const size_t parts = plan.split.virtual_stages();
+  t.send_forward_s.reserve(parts), t.send_backward_s.reserve(parts);
+  for (size_t i = 0; i < parts; ++i) {
     const int64_t stage = static_cast<int64_t>(i) % t.pipeline, last = t.pipeline - 1;
-    const bool sends_forward = i + 1 < plan.split.virtual_stages(), sends_backward = i > 0;
+    const bool sends_forward = i + 1 < parts, sends_backward = i > 0;
     t.send_forward_s.push_back(sends_forward ? message_s(stage, stage == last ? 0 : stage + 1) : 0);
     t.send_backward_s.push_back(sends_backward ? message_s(stage, stage == 0 ? last : stage - 1) : 0);
   }
@@ -103,7 +122,9 @@ PipelineTimes StepPlanner::times(const StepPlan& plan, const Layout& layout) con
     t.forward_s = {step * device + software.host.micro_batch_s * scale};
     t.backward_s = {step * (1 - device)};
   } else {
-    for (size_t i = 0; i < plan.split.virtual_stages(); ++i) {
+    const size_t parts = plan.split.virtual_stages();
+    t.forward_s.reserve(parts), t.backward_s.reserve(parts);
+    for (size_t i = 0; i < parts; ++i) {
       const StagePasses& p = plan.passes_of(i);
       // The first of a stage's chunks begins the micro-batch.
       const double begin_s =
@@ -123,13 +144,16 @@ PipelineTimes StepPlanner::times(const StepPlan& plan, const Layout& layout) con
 }
 
 StepPlan StepPlanner::plan(const Layout& layout) {
-  StepPlan plan;
-  plan.groups = place_groups(layout, scenario_.cluster.devices_per_node);
-  plan.model = &model_cost(layout, plan.groups);
-  plan.split = split_model(scenario_.model, layout, scenario_.software.stage_balance);
+  const GroupPlacements groups = place_groups(layout, scenario_.cluster.devices_per_node);
+  StepPlan plan{.groups = groups,
+                .model = model_cost(layout, groups),
+                .split = split(layout),
+                .micro_batches = scenario_.global_batch / (layout.micro_batch * layout.data)};
+  plan.passes.reserve(plan.split.chunks.size());
   for (const Chunk& chunk : plan.split.chunks)
-    plan.passes.push_back(stage_passes(*plan.model, chunk, splits_backward(layout.schedule)));
-  plan.micro_batches = scenario_.global_batch / (layout.micro_batch * layout.data);
+    plan.passes.push_back(stage_passes(plan.model, chunk, splits_backward(layout.schedule)));
+  plan.states.reserve(plan.split.kinds.size());
+  for (int64_t stage : plan.split.kinds) plan.states.push_back(plan.split.state(stage, plan.model.states));
   plan.times = times(plan, layout);
   return plan;
 }

@@ -38,42 +38,38 @@ const char* to_string(Wait wait) {
   return kWaitInfos[static_cast<size_t>(wait)].name;
 }
 
-StepTime::StepTime(const Scenario& scenario, const StepPlanner& planner, const StepPlan& plan,
-                   const Layout& layout, std::vector<double> ends)
-    : scenario_(scenario), plan_(plan), layout_(layout), ends_(std::move(ends)) {
+StepTime::StepTime(const Scenario& scenario, TailPricer& tails, const StepPlan& plan, const Layout& layout,
+                   std::vector<double> ends)
+    : scenario_(scenario), plan_(plan), ends_(std::move(ends)) {
   double busiest_s = -1;
-  for (int64_t s = 0; s < plan.split.pipeline; ++s) {
+  for (int64_t s : plan.split.kinds) {
     double busy_s = 0;
     plan.split.for_stage(s, [&](size_t i) { busy_s += plan.times.busy_s(i); });
     if (busy_s > busiest_s) busiest_s = busy_s, pacing_ = s;
   }
   pipeline_end_s_ = *std::ranges::max_element(ends_);
-  time_tails(planner);
+  time_tails(tails, layout);
   host_step_s_ = scenario.software.host.step_s * scenario.host.time_scale;
   straggler_s_ = scenario.network.straggler *
                  std::sqrt(std::log2(static_cast<double>(scenario.cluster.nodes))) * pipeline_end_s_;
   step_s_ = sum_s_ + from_sum_s_ + host_step_s_ + straggler_s_;
 }
 
-// Stages with the same state and passes have the same tail.
-void StepTime::time_tails(const StepPlanner& planner) {
-  TailStage last;
-  StagePassSeconds last_passes;
-  for (int64_t s = 0; s < plan_.split.pipeline; ++s) {
-    const TailStage state{plan_.split.state(s, plan_.model->states), s == 0, s + 1 == plan_.split.pipeline};
+// Stages of a kind have the same tail.
+void StepTime::time_tails(TailPricer& tails, const Layout& layout) {
+  tails_.reserve(plan_.split.kinds.size());
+  for (int64_t s : plan_.split.kinds) {
+    const TailStage state{plan_.state_of(s), s == 0, s + 1 == plan_.split.pipeline};
     StagePassSeconds passes;
     plan_.split.for_stage(s, [&](size_t i) {
       passes.forward_s += plan_.times.forward_s[i];
       passes.backward_s += plan_.times.going_back_s(i);
     });
-    if (tails_.empty() || !(state == last) || passes != last_passes)
-      tails_.push_back(
-          tail_time(scenario_, planner.pricer(), plan_.groups, tail_ops(scenario_, layout_, state), passes));
-    last = state, last_passes = passes;
-    tail_of_.push_back(tails_.size() - 1);
-    sum_s_ = std::max(sum_s_, ends_[static_cast<size_t>(s)] + tails_.back().until_sum_s);
-    from_sum_s_ = std::max(from_sum_s_, tails_.back().from_sum_s);
+    tails_.push_back(tails.time(layout, plan_.groups, state, passes));
+    from_sum_s_ = std::max(from_sum_s_, tails_.back().from_sum_s());
   }
+  for (int64_t s = 0; s < plan_.split.pipeline; ++s)
+    sum_s_ = std::max(sum_s_, end_s(s) + tail(s).until_sum_s());
 }
 
 StepTime::StageWork StepTime::work_of(int64_t stage) const {
@@ -103,11 +99,13 @@ void StepTime::for_waits(int64_t stage, const std::function<void(const WaitTime&
     wait(Wait::receive, receive_s, work.messages * plan_.micro_batches);
     wait(Wait::bubble, idle_s - receive_s, work.messages * plan_.micro_batches);
   }
-  wait(Wait::other_stages, sum_s_ - end_s - tail(stage).until_sum_s + from_sum_s_ - tail(stage).from_sum_s);
-  const double host_s = scenario_.software.host.micro_batch_s * scenario_.host.time_scale;
+  wait(Wait::other_stages,
+       sum_s_ - end_s - tail(stage).until_sum_s() + from_sum_s_ - tail(stage).from_sum_s());
+  const double host_s = scenario_.software.host.micro_batch_s * scenario_.host.time_scale *
+                        static_cast<double>(plan_.times.virtual_stages);
   wait(Wait::host_gap, (work.busy_s - work.device.total() - host_s) * count);
   wait(Wait::host_micro_batch, host_s * count);
-  wait(Wait::host_update, tail(stage).host_gap_s);
+  wait(Wait::host_update, tail(stage).host_gap_s());
   wait(Wait::host_step, host_step_s_);
   wait(Wait::straggler, straggler_s_);
 }
@@ -116,7 +114,8 @@ Breakdown StepTime::breakdown(int64_t stage) const {
   Breakdown parts = work_of(stage).device;
   parts *= micro_batches();
   const TailTime& tail = this->tail(stage);
-  for (size_t i = 0; i < tail.ops.size(); ++i) parts[tail_category(tail.ops[i].op)] += tail.prices[i].seconds;
+  for (size_t i = 0; i < tail.ops().size(); ++i)
+    parts[tail_category(tail.ops()[i].op)] += tail.price(i).seconds;
   for_waits(stage, [&parts](const WaitTime& w) { parts[category_of(w.wait)] += w.seconds; });
   return parts;
 }

@@ -32,14 +32,15 @@ struct WaitTime {
 // How the pipeline stages spend a step. The seconds of every stage, ops and waits, sum to `step_s`.
 class StepTime {
  public:
-  // `ends`: of each stage's last backward pass. Keeps references to scenario, plan and layout.
-  StepTime(const Scenario& scenario, const StepPlanner& planner, const StepPlan& plan, const Layout& layout,
+  // `ends`: of each stage's last backward pass. Keeps references to scenario, plan and what `tails`
+  // remembers.
+  StepTime(const Scenario& scenario, TailPricer& tails, const StepPlan& plan, const Layout& layout,
            std::vector<double> ends);
 
   double step_s() const { return step_s_; }
   double end_s(int64_t stage) const { return ends_[static_cast<size_t>(stage)]; }
   double sum_s() const { return sum_s_; }  // all ranks have what the sum over all of them takes
-  const TailTime& tail(int64_t stage) const { return tails_[tail_of_[static_cast<size_t>(stage)]]; }
+  const TailTime& tail(int64_t stage) const { return tails_[plan_.split.kind(stage)]; }
 
   void for_waits(int64_t stage, const std::function<void(const WaitTime&)>& visit) const;
 
@@ -58,17 +59,15 @@ class StepTime {
     PriceOrigins origins;
   };
   StageWork work_of(int64_t stage) const;
-  void time_tails(const StepPlanner& planner);
+  void time_tails(TailPricer& tails, const Layout& layout);
   Breakdown breakdown(int64_t stage) const;
   std::vector<int64_t> pacing_stages() const;
   double micro_batches() const { return static_cast<double>(plan_.micro_batches); }
 
   const Scenario& scenario_;
   const StepPlan& plan_;
-  const Layout& layout_;
   std::vector<double> ends_;
-  std::vector<TailTime> tails_;  // of stages that differ
-  std::vector<size_t> tail_of_;  // by stage: place in tails_
+  std::vector<TailTime> tails_;  // by kind of stage
   int64_t pacing_ = 0;
   double pipeline_end_s_ = 0, sum_s_ = 0, from_sum_s_ = 0;
   double host_step_s_ = 0, straggler_s_ = 0, step_s_ = 0;

@@ -12,18 +12,6 @@ double exposed_beside_compute(double total_s, double last_s, double backward_s, 
   return last_s + std::max(hidden * (1 - 1 / slowdown), hidden - backward_s);
 }
 
-Price collective_price(const Scenario& scenario, const Links& links, const GroupPlacement& group,
-                       const TailOp& tail, const StagePassSeconds& passes) {
-  const Price piece = links.collective(tail.op.kind, tail.op.bytes / tail.pieces, group);
-  const double whole = tail.pieces * piece.seconds;
-  const bool hides = tail.beside_backward || tail.beside_forward;
-  const double compute_s = tail.beside_backward ? passes.backward_s : passes.forward_s;
-  const double once = hides ? exposed_beside_compute(whole, piece.seconds, compute_s,
-                                                     scenario.hardware.device.overlap_slowdown)
-                            : whole;
-  return {once * static_cast<double>(tail.calls), piece.origin};
-}
-
 // Gradients to the host, Adam there, new weights back. The cores and the host link are shared by the node.
 Price host_adam_price(const Scenario& scenario, const Op& op) {
   const Host& host = scenario.hardware.host;
@@ -40,30 +28,70 @@ TimeCategory tail_category(const Op& op) {
   return op.kind == OpKind::all_gather ? TimeCategory::data_communication : time_category(op);
 }
 
-TailTime tail_time(const Scenario& scenario, const BlockPricer& pricer, const GroupPlacements& groups,
-                   std::vector<TailOp> ops, const StagePassSeconds& passes) {
-  TailTime time;
-  const double launch_s = launch_times(scenario).forward_s;
-  double launches_s = 0, kernels_s = 0;
+TailTime::TailTime(const PricedTail& tail, const StagePassSeconds& passes, double slowdown)
+    : tail_(&tail), passes_(passes), slowdown_(slowdown) {
   bool behind_sum = false;
-  for (const TailOp& tail : ops) {
-    const Op& op = tail.op;
-    Price price;
-    if (is_collective(op.kind)) {
-      price = collective_price(scenario, pricer.links(), groups.of(op.group), tail, passes);
-    } else {
-      price = op.on_host ? host_adam_price(scenario, op) : pricer.kernels().price(op);
-      launches_s += op.launches * launch_s;
-      if (!op.on_host) kernels_s += price.seconds;
-    }
-    behind_sum |= op.group == CommGroup::all;
-    (behind_sum ? time.from_sum_s : time.until_sum_s) += price.seconds;
-    time.prices.push_back(price);
+  for (size_t i = 0; i < tail.ops.size(); ++i) {
+    behind_sum |= tail.ops[i].op.group == CommGroup::all;
+    (behind_sum ? from_sum_s_ : until_sum_s_) += price(i).seconds;
   }
-  time.host_gap_s = std::max(0.0, launches_s - kernels_s);
-  time.from_sum_s += time.host_gap_s;
-  time.ops = std::move(ops);
-  return time;
+  from_sum_s_ += tail.host_gap_s;
+}
+
+Price TailTime::price(size_t op) const {
+  const TailOp& tail = tail_->ops[op];
+  const Price& piece = tail_->pieces[op];
+  const double whole = tail.pieces * piece.seconds;
+  const double compute_s = tail.beside_backward ? passes_.backward_s : passes_.forward_s;
+  const bool hides = tail.beside_backward || tail.beside_forward;
+  const double once = hides ? exposed_beside_compute(whole, piece.seconds, compute_s, slowdown_) : whole;
+  return {once * static_cast<double>(tail.calls), piece.origin};
+}
+
+PricedTail TailPricer::priced(const GroupPlacements& groups, std::vector<TailOp> ops) const {
+  PricedTail tail;
+  const double launch_s = launch_times(scenario_).forward_s;
+  double launches_s = 0, kernels_s = 0;
+  for (const TailOp& each : ops) {
+    const Op& op = each.op;
+    if (is_collective(op.kind)) {
+      tail.pieces.push_back(pricer_.links().collective(op.kind, op.bytes / each.pieces, groups.of(op.group)));
+      continue;
+    }
+    const Price price = op.on_host ? host_adam_price(scenario_, op) : pricer_.kernels().price(op);
+    launches_s += op.launches * launch_s;
+    if (!op.on_host) kernels_s += price.seconds;
+    tail.pieces.push_back(price);
+  }
+  tail.host_gap_s = std::max(0.0, launches_s - kernels_s);
+  tail.ops = std::move(ops);
+  return tail;
+}
+
+TailPricer::Key TailPricer::key_of(const Layout& l, const TailStage& stage) {
+  const StateCount& held = stage.state;
+  return {held.parameters,
+          held.weights,
+          held.partial_parameters,
+          stage.first,
+          stage.last,
+          l.data,
+          l.tensor,
+          l.pipeline,
+          l.context,
+          l.placement,
+          l.zero_stage,
+          l.offload,
+          l.zero_stage == 2 ? l.micro_batch : 0};
+}
+
+TailTime TailPricer::time(const Layout& layout, const GroupPlacements& groups, const TailStage& stage,
+                          const StagePassSeconds& passes) {
+  const Key key = key_of(layout, stage);
+  auto known = known_.find(key);
+  if (known == known_.end())
+    known = known_.emplace(key, priced(groups, tail_ops(scenario_, layout, stage))).first;
+  return {known->second, passes, scenario_.hardware.device.overlap_slowdown};
 }
 
 }  // namespace paraplan

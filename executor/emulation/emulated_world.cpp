@@ -172,11 +172,12 @@ EmulatedWorld::EmulatedWorld(const Scenario& scenario, const Layout& layout, int
   StepPlanner planner(scenario);
   const StepPlan plan = planner.plan(layout);
   PipelineReplay replay;
-  const StepTime time(scenario, planner, plan, layout, replay.stage_ends(plan.times, plan.micro_batches));
+  TailPricer tails(scenario, planner.pricer());
+  const StepTime time(scenario, tails, plan, layout, replay.stage_ends(plan.times, plan.micro_batches));
   const int64_t stage = coordinates_of(layout, rank).pipeline;
   clock_ = std::make_unique<Clock>(
       Clock{.peers = {plan.times, plan.micro_batches, stage}, .until_sum_s = {}, .stage = stage});
-  for (int64_t s = 0; s < layout.pipeline; ++s) clock_->until_sum_s.push_back(time.tail(s).until_sum_s);
+  for (int64_t s = 0; s < layout.pipeline; ++s) clock_->until_sum_s.push_back(time.tail(s).until_sum_s());
   mail_ = std::make_unique<Mail>(*clock_, scenario.precision);
 }
 

@@ -3,6 +3,7 @@
 
 #include "executor/data/batch.h"
 #include "executor/walk/launcher.h"
+#include "executor/walk/program.h"
 
 namespace paraplan {
 namespace {
@@ -11,6 +12,14 @@ constexpr double kRotaryBase = 10000;
 
 const int64_t* indices(const Frame& frame, const Operand& operand) {
   return static_cast<const int64_t*>(frame.data(operand));
+}
+
+// The i-th column of statistics behind the first `before` elements of each row: of what sums are kept in,
+// which may be wider than the elements.
+Matrix statistic(const Matrix& rows, int64_t before, int64_t i, ElementType type) {
+  const int64_t element = size_of(type), wide = size_of(accumulation_type(type));
+  return {static_cast<char*>(rows.data) + before * element + i * wide, rows.rows, 1,
+          rows.stride * element / wide};
 }
 
 }  // namespace
@@ -85,7 +94,9 @@ void Launcher::sentence_head(const Op& op, const Frame& frame) {
   const bool forward = op.derivative == Derivative::none, counts = me_.context == 0;
   const Matrix work = forward ? writes(1) : reads(2);
   const auto part = [&](int64_t first, int64_t count) { return columns_of(work, first, count, type); };
-  const Matrix logits = part(0, 2), maximum = part(2, 1), sum = part(3, 1), target = part(4, 1);
+  const Matrix logits = part(0, 2);
+  const Matrix maximum = statistic(work, 2, 0, type), sum = statistic(work, 2, 1, type),
+               target = statistic(work, 2, 2, type);
   const int64_t* labels = indices(frame, {Operand::Kind::value, frame.block().targets}) + job_.shape.tokens();
   if (forward) {
     const Matrix pooled = writes(0);
@@ -135,7 +146,7 @@ void Launcher::collective(const Op& op, const Frame& frame) {
   if (groups_ == nullptr) return;
   if (op.group == CommGroup::context && op.kind == OpKind::all_gather) return gather_keys_values(op, frame);
   Communicator& group = op.group == CommGroup::context ? *groups_->context : *groups_->tensor;
-  const ElementType type = backend_.element_type();
+  const ElementType type = element_type_of(frame.tensor(op.reads[0]).type);  // statistics have their own
   const Matrix from = frame.matrix(op.reads[0]), to = frame.matrix(op.writes[0]);
   switch (op.kind) {
     case OpKind::all_reduce:
@@ -155,7 +166,7 @@ void Launcher::collective(const Op& op, const Frame& frame) {
 // Keys and values are the last columns of the tensor they come from.
 void Launcher::gather_keys_values(const Op& op, const Frame& frame) {
   Communicator& group = *groups_->context;
-  const ElementType type = backend_.element_type();
+  const ElementType type = element_type_of(frame.tensor(op.reads[0]).type);
   const Matrix from = frame.matrix(op.reads[0]), to = frame.matrix(op.writes[0]);
   const Part own = part_of(to.elements(), group.rank(), group.size());
   const Matrix mine{static_cast<char*>(to.data) + own.first * size_of(type), from.rows, to.columns,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <stdexcept>
+
 #include "costmodel/base/input_error.h"
 #include "costmodel/step/pipeline_schedule.h"
 #include "costmodel/step/schedule_check.h"
@@ -141,6 +143,23 @@ ElementType element_type_of(Precision precision) {
       break;
   }
   return ElementType::fp64;
+}
+
+ElementType element_type_of(DataType type) {
+  switch (type) {
+    case DataType::fp16:
+      return ElementType::fp16;
+    case DataType::bf16:
+      return ElementType::bf16;
+    case DataType::fp32:
+      return ElementType::fp32;
+    case DataType::fp64:
+      return ElementType::fp64;
+    case DataType::int64:
+    case DataType::int8:
+      break;
+  }
+  throw std::logic_error("indices and masks are no numbers");
 }
 
 ElementType Program::element_type() const {

@@ -41,6 +41,9 @@ struct BlockPlace {
 // The element type that a precision computes in.
 ElementType element_type_of(Precision precision);
 
+// That of a tensor's elements, which are no indices.
+ElementType element_type_of(DataType type);
+
 // What of a legal layout the executor does not do; empty: nothing.
 std::optional<std::string> executor_obstacle(const Scenario& scenario, const Layout& layout);
 

@@ -99,6 +99,10 @@ BlasPreference make_preference(const ProductCase& p, size_t workspace_bytes) {
   check_blas(cublasLtMatmulPreferenceCreate(&handle), "choosing a matrix product");
   BlasPreference preference(handle);
   set(handle, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
+  // Of a sum that is split over blocks, 16-bit results round the whole, not the parts.
+  if (size_of(p.result) == 2)
+    set(handle, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
+        static_cast<uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
   set(handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, static_cast<uint32_t>(p.align_b));
   set(handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, static_cast<uint32_t>(p.align_a));
   set(handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, static_cast<uint32_t>(p.align_c));

@@ -5,6 +5,7 @@
 
 #include "planner/report/table.h"
 #include "planner/search/search.h"
+#include "planner/search/whole_run.h"
 
 namespace paraplan {
 
@@ -13,14 +14,14 @@ namespace paraplan {
 // Who computes what, where: one line that heads every report.
 std::string scenario_line(const Scenario& scenario);
 
-std::string plan_report(const Scenario& scenario, const PlanResult& plan);
+std::string plan_report(const Scenario& scenario, const PlanResult& plan, const RunGoals& goals = {});
 std::string prediction_report(const Scenario& scenario, const Prediction& prediction);
 
 // JSON documents, each ending in a line break. Numbers are SI.
 
 // As `predict --json` prints it.
 std::string prediction_json(const Scenario& scenario, const Prediction& prediction);
-std::string plan_json(const Scenario& scenario, const PlanResult& plan);
+std::string plan_json(const Scenario& scenario, const PlanResult& plan, const RunGoals& goals = {});
 
 // "context and offload searched, too: check that the framework has them"
 std::string widened_text(const std::vector<std::string>& settings);

@@ -35,6 +35,29 @@ Json load_object(const std::optional<MachineLoad>& load) {
 
 namespace {
 
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json run_object(const WholeRun& run) {
+  return {{"steps", run.steps},
+          {"seconds", run.seconds},
+          {"device_hours", run.device_hours},
+          {"cost", or_null(run.cost)}};
+}
+
+// What was wanted of a whole run, and what the best layout misses of it.
+Json goals_object(const Scenario& scenario, const PlanResult& plan, const RunGoals& goals) {
+  Json object = {{"tokens", or_null(goals.tokens)},
+                 {"deadline_s", or_null(goals.deadline_s)},
+                 {"max_cost", or_null(goals.max_cost)},
+                 {"min_mfu", or_null(goals.min_mfu)},
+                 {"missed", Json::array()}};
+  if (!plan.layouts.empty()) object["missed"] = missed_goals(scenario, plan.layouts.front(), goals);
+  return object;
+}
+
 Json stage_object(const StagePrediction& stage) {
   return {{"layers", stage.layers},       {"parameters", stage.parameters},
           {"forward_s", stage.forward_s}, {"backward_s", stage.backward_s},
@@ -80,7 +103,7 @@ std::string prediction_json(const Scenario& scenario, const Prediction& predicti
   return document.dump(2) + "\n";
 }
 
-std::string plan_json(const Scenario& scenario, const PlanResult& plan) {
+std::string plan_json(const Scenario& scenario, const PlanResult& plan, const RunGoals& goals) {
   Json document = {{"scenario", scenario.name},
                    {"objective", to_string(plan.objective)},
                    {"evaluated", plan.evaluated},
@@ -97,7 +120,10 @@ std::string plan_json(const Scenario& scenario, const PlanResult& plan) {
   }
   for (const PricedLayout& priced : plan.layouts) {
     document["layouts"].push_back(prediction_object(scenario, priced.cluster, priced.prediction));
+    if (goals.tokens)
+      document["layouts"].back()["run"] = run_object(whole_run(scenario, priced, *goals.tokens));
   }
+  if (goals.tokens || goals.any_limit()) document["goals"] = goals_object(scenario, plan, goals);
   if (plan.best_left_out) {
     document["best_left_out"] =
         prediction_object(scenario, plan.best_left_out->cluster, plan.best_left_out->prediction);

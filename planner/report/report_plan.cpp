@@ -77,6 +77,26 @@ std::string tight_report(const Scenario& scenario, const PlanResult& plan) {
                      format_gib(p.available_memory_bytes), gain, to_string(p.layout));
 }
 
+// What a whole run with the best layout takes, and which goals it misses.
+std::string whole_run_report(const Scenario& scenario, const PlanResult& plan, const RunGoals& goals) {
+  if (plan.layouts.empty()) return "";
+  const PricedLayout& best = plan.layouts.front();
+  std::string text;
+  if (goals.tokens) {
+    const WholeRun run = whole_run(scenario, best, *goals.tokens);
+    const std::string cost = run.cost ? fmt::format("{:.4g} at {:g} per GPU-hour", *run.cost,
+                                                    scenario.cluster.price_per_device_hour)
+                                      : std::string("unknown: no price per GPU-hour is given");
+    text += fmt::format(
+        "\n{:.4g} tokens with the best layout, without failures, evaluation and checkpoints:\n"
+        "  steps      {:.0f}\n  time       {:.4g} days\n  GPU-hours  {:.4g}\n  price      {}\n",
+        *goals.tokens, run.steps, run.seconds / 86400, run.device_hours, cost);
+  }
+  for (const std::string& missed : missed_goals(scenario, best, goals))
+    text += fmt::format("  not met: {}\n", missed);
+  return text;
+}
+
 std::string widened_report(const PlanResult& plan) {
   return plan.widened.empty() ? ""
                               : "Nothing fits in the usual search. " + widened_text(plan.widened) + ".\n";
@@ -114,13 +134,14 @@ std::string scenario_line(const Scenario& scenario) {
                      scenario.software.name, scenario.global_batch, scenario.seq_length);
 }
 
-std::string plan_report(const Scenario& scenario, const PlanResult& plan) {
+std::string plan_report(const Scenario& scenario, const PlanResult& plan, const RunGoals& goals) {
   std::string text = scenario_line(scenario);
   text += fmt::format("{} layouts priced in {:.2f} s, {} fit; best by {}:\n\n", plan.evaluated, plan.seconds,
                       plan.feasible, to_string(plan.objective));
   text += widened_report(plan);
   text += plan.layouts.empty() ? std::string("  no layout fits\n") : to_text(ranked_table(scenario, plan));
   if (!plan.layouts.empty()) text += mfu_line(scenario.model);
+  text += whole_run_report(scenario, plan, goals);
   return text + rejected_report(plan) + tight_report(scenario, plan) + remedy_report(plan) +
          closest_report(plan);
 }

@@ -44,7 +44,8 @@ using Rejections = std::map<std::string, CountedRejection>;
 // Everything the threads share. They write to different elements of `outcomes`.
 struct Search {
   Objective objective;
-  std::vector<Scenario> scenarios;  // one per cluster
+  std::vector<Scenario> scenarios;          // one per cluster
+  std::vector<double> longest_step_s = {};  // by cluster
   std::vector<Candidate> candidates;
   std::vector<Outcome> outcomes;
   std::atomic<size_t> next = 0;
@@ -134,8 +135,10 @@ Rejections work_in_parallel(Search& search, const SearchOptions& options) {
   return rejections;
 }
 
-void enumerate_into(Search& search, const Scenario& scenario) {
+void enumerate_into(Search& search, const Scenario& scenario, const SearchOptions& options) {
   for (const Cluster& cluster : candidate_clusters(scenario.cluster, search.objective)) {
+    search.longest_step_s.push_back(options.longest_step_s ? options.longest_step_s(cluster)
+                                                           : std::numeric_limits<double>::infinity());
     Scenario part = scenario;
     part.cluster = cluster;
     for (const Layout& layout : enumerate_layouts(part)) {
@@ -197,7 +200,10 @@ std::vector<PricedLayout> best_layouts(const Search& search, const std::vector<s
   std::vector<Ranked> best;
   for (size_t index : feasible) {
     if (best.size() == top && (top == 0 || search.outcomes[index].score > best.back().score)) break;
+    const double longest_step_s = search.longest_step_s[search.candidates[index].cluster];
+    if (search.outcomes[index].time_s > longest_step_s) continue;
     PricedLayout priced = price_in_full(index);
+    if (priced.prediction.iteration_time_s > longest_step_s) continue;
     const Scenario& scenario = search.scenarios[search.candidates[index].cluster];
     Ranked ranked{objective_value(scenario, search.objective, priced.prediction),
                   priced.prediction.iteration_time_s, index, std::move(priced)};
@@ -289,7 +295,7 @@ double objective_value(const Scenario& scenario, Objective objective, const Pred
 PlanResult search_layouts(const Scenario& scenario, const SearchOptions& options) {
   const auto start = std::chrono::steady_clock::now();
   Search search{.objective = options.objective, .scenarios = {}, .candidates = {}, .outcomes = {}};
-  enumerate_into(search, scenario);
+  enumerate_into(search, scenario, options);
 
   PlanResult plan;
   for (auto& [reason, counted] : work_in_parallel(search, options)) plan.rejected[reason] = counted.rejection;

@@ -23,6 +23,8 @@ struct SearchOptions {
   int64_t top = 10;  // layouts to return
   int threads = 0;   // 0: one per hardware thread; the result does not depend on it
   std::function<void(int64_t done, int64_t total)> progress = {};  // called on the caller's thread
+  // Layouts whose step takes longer on a part of the cluster are not returned, though they count as feasible.
+  std::function<double(const Cluster&)> longest_step_s = {};
 };
 
 // The layouts that one rule, or the memory, rejected.

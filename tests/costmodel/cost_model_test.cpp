@@ -105,6 +105,41 @@ TEST_P(OfScenario, OrderOfLayoutsChangesNothing) {
   }
 }
 
+// A layout and its neighbours in the order of a search: some settings leave the passes alone.
+std::vector<Layout> with_neighbours(const Scenario& scenario, const Layout& layout) {
+  std::vector<Layout> all;
+  for (int zero_stage : {0, 1, 2, 3}) {
+    for (Offload offload : {Offload::none, Offload::optimizer, Offload::optimizer_and_parameters}) {
+      Layout other = layout;
+      other.zero_stage = zero_stage, other.offload = offload;
+      if (!check_layout(scenario, other)) all.push_back(other);
+    }
+  }
+  return all;
+}
+
+TEST_P(OfScenario, NeighboursThatSharePassesKeepTheirOwnEndAndMemory) {
+  const Scenario scenario = shipped_scenario(GetParam());
+  CostModel model(scenario);
+  std::mt19937_64 random(19);
+  for (int i = 0; i < 20; ++i) {
+    for (const Layout& layout : with_neighbours(scenario, random_valid_layout(scenario, random))) {
+      const Prediction bound = std::get<Prediction>(model.bound(layout)), among = predicted(model, layout);
+      CostModel fresh(scenario);
+      const Prediction alone = predicted(fresh, layout);
+      EXPECT_EQ(alone.iteration_time_s, among.iteration_time_s) << to_string(layout);
+      EXPECT_EQ(alone.breakdown, among.breakdown) << to_string(layout);
+      EXPECT_EQ(alone.host_memory_bytes, among.host_memory_bytes) << to_string(layout);
+      ASSERT_EQ(alone.stages.size(), among.stages.size());
+      for (size_t s = 0; s < alone.stages.size(); ++s)
+        EXPECT_EQ(alone.stages[s].memory, among.stages[s].memory) << to_string(layout) << ", stage " << s;
+      EXPECT_EQ(std::get<Prediction>(CostModel(scenario).bound(layout)).iteration_time_s,
+                bound.iteration_time_s)
+          << to_string(layout);
+    }
+  }
+}
+
 TEST_P(OfScenario, TimeGrowsWithTheWork) {
   const Scenario scenario = shipped_scenario(GetParam());
   std::mt19937_64 random(13);

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "costmodel/io/profiles/profiles.h"
-#include "costmodel/memory/stage_memory.h"
+#include "costmodel/memory/pass_memory.h"
 #include "costmodel/model/layout_rules.h"
 #include "tests/costmodel/shipped_scenario.h"
 
@@ -32,12 +32,12 @@ TEST_P(FoldedPeak, IsThatOfTheReplay) {
       const Layout layout = random_valid_layout(s, random);
       StepPlanner planner(s);
       const StepPlan plan = planner.plan(layout);
-      const LayoutMemory memory(s, layout, plan, memo);
+      PassMemory memory(plan, s.software, memo);
       for (int64_t stage = 0; stage < layout.pipeline; ++stage, ++compared) {
         const MemoryUse replayed = replayed_peak(s, layout, plan.split, stage, plan.micro_batches);
-        ASSERT_EQ(memory.passes_peak(stage), replayed)
+        ASSERT_EQ(memory.peak(stage), replayed)
             << "stage " << stage << " of " << to_string(layout) << ", " << plan.micro_batches
-            << " micro-batches: " << memory.passes_peak(stage).total() << " for " << replayed.total();
+            << " micro-batches: " << memory.peak(stage).total() << " for " << replayed.total();
       }
     }
   }
@@ -62,7 +62,7 @@ TEST(ChunkMemory, ABackwardPassTakesAwayWhatTheForwardPassLeft) {
       const StepPlan plan = planner.plan(layout);
       for (const Chunk& chunk : plan.split.chunks) {
         const ChunkMemory memory =
-            chunk_memory(*plan.model, chunk, s.software, splits_backward(layout.schedule));
+            chunk_memory(plan.model, chunk, s.software, splits_backward(layout.schedule));
         MemoryUse left = memory.forward.delta;
         left += memory.backward.delta;
         left += memory.weight.delta;

@@ -28,6 +28,18 @@ TEST(Split, ARemainderGoesToTheMiddle) {
   EXPECT_EQ(split.chunk_of, (std::vector<int32_t>{0, 1, 1, 2})) << "equal stages share a chunk";
 }
 
+TEST(Split, NeighbouringStagesOfTheSameChunksAreOfOneKind) {
+  const ModelSplit split = split_model(model_with(10), {.pipeline = 4}, StageBalance::layers);
+  EXPECT_EQ(split.kinds, (std::vector<int64_t>{0, 1, 3}));
+  EXPECT_EQ(split.kind_of, (std::vector<int32_t>{0, 1, 1, 2}));
+  // Stage 1 holds layers alone, twice as many in its second chunk; so does stage 2, but not stage 3.
+  const Layout layout{.pipeline = 4, .virtual_stages = 2, .stage_layers = {1, 1, 1, 1, 2, 2, 2, 3}};
+  const ModelSplit chunks = split_model(model_with(13), layout, StageBalance::layers);
+  EXPECT_EQ(chunks.kinds, (std::vector<int64_t>{0, 1, 3}));
+  EXPECT_TRUE(chunks.first_of_kind(1));
+  EXPECT_FALSE(chunks.first_of_kind(2));
+}
+
 TEST(Split, EmbeddingAndHeadMayCountAsLayers) {
   EXPECT_EQ(layers_of(split_model(model_with(10), {.pipeline = 4}, StageBalance::layers_and_ends)),
             (Layers{2, 3, 3, 2}));

@@ -136,6 +136,7 @@ const std::vector<KindNames>& kinds() {
        "a trace",
        "chrome://tracing and Perfetto show it",
        {"displayTimeUnit", "traceEvents"}},
+      {launch, "launch", "a launch file", "`check` takes it", {}},
   };
   return all;
 }
@@ -252,6 +253,7 @@ bool is_written_as(FileKind kind, const std::filesystem::path& path) {
     return first_line.find(part) != std::string::npos;
   };
   if (kind == FileKind::trace) return first_line_has(kTraceProducer);
+  if (kind == FileKind::launch) return text.find(kLaunchMark) != std::string::npos;
   if (*known.separator != '\0')
     return first_line_has(fmt::format("{}", fmt::join(known.names, known.separator)));
   const std::set<std::string> keys = keys_in(text);

@@ -23,6 +23,7 @@ enum class FileKind {
   op_samples,
   sweep,
   trace,
+  launch,
 };
 
 // "scenario", "hardware profile", ..., "measured rows"
@@ -33,6 +34,9 @@ const char* noun_of(FileKind);
 
 // What the first line of every trace of this program holds.
 inline constexpr const char* kTraceProducer = "\"otherData\": {\"producer\": \"paraplan\"}";
+
+// What stands in the beginning of every file of a launch that this program writes.
+inline constexpr const char* kLaunchMark = "paraplan export";
 
 // A guess, for messages: the kind whose keys or columns the beginning of a file names the most of, also when
 // it is broken elsewhere. Empty when it names fewer than two of any kind, and for what

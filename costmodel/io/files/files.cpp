@@ -137,6 +137,12 @@ void require_regular_file(const fs::path& path) {
   fail_to_read(path, fmt::format("cannot be read: {}", error.message()));
 }
 
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) throw std::runtime_error(fmt::format("{}: cannot be made: {}", path.string(), error.message()));
+}
+
 std::string read_beginning(const fs::path& path, size_t most) {
   require_regular_file(path);
   std::ifstream stream(path, std::ios::binary);

@@ -39,6 +39,9 @@ std::filesystem::path behind_link(const std::filesystem::path& path);
 // Whether two paths are one file: by links of either kind, or by name where it does not exist yet.
 bool same_file(const std::filesystem::path& a, const std::filesystem::path& b);
 
+// Makes a folder unless it is there. Throws std::runtime_error.
+void make_folder(const std::filesystem::path& path);
+
 struct TextFile {
   std::filesystem::path path;
   std::string text;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
 
 #include "costmodel/io/files/files.h"
@@ -132,6 +133,21 @@ Lookup look_up(const std::vector<std::string>& folders, NamedFile kind, const st
   if (found != result.places.end()) result.file = *found;
   if (result.file.empty()) result.missing = missing_text(folders, kind, name, result.places);
   return result;
+}
+
+std::vector<fs::path> files_of_kind(const std::vector<std::string>& folders, NamedFile kind) {
+  std::map<std::string, fs::path> by_name;
+  std::error_code ignored;  // a folder that cannot be listed has no files to offer
+  for (const fs::path folder : folders) {
+    for (const char* sub : subfolders(kind)) {
+      for (const auto& entry : fs::directory_iterator(folder / sub, ignored))
+        if (entry.path().extension() == ".toml")
+          by_name.try_emplace(entry.path().stem().string(), entry.path());
+    }
+  }
+  std::vector<fs::path> files;
+  for (const auto& [name, file] : by_name) files.push_back(file);
+  return files;
 }
 
 }  // namespace paraplan

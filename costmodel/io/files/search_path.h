@@ -31,4 +31,7 @@ struct Lookup {
 
 Lookup look_up(const std::vector<std::string>& folders, NamedFile kind, const std::string& name);
 
+// Every file that could be named so, by name; of two with one name the nearer one. Not for measured rows.
+std::vector<std::filesystem::path> files_of_kind(const std::vector<std::string>& folders, NamedFile kind);
+
 }  // namespace paraplan

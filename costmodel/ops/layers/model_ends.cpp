@@ -28,8 +28,9 @@ void sentence_head(BlockBuilder& b, const BlockShape& shape, TensorId x) {
   const int64_t c = b.at(x).width;
   const TensorId first = b.tensor("head.pooler.input", shape.micro_batch, c);
   const TensorId pooled = b.tensor("head.pooler", shape.micro_batch, c);
-  // Two logits, the loss's statistics, and the gradient of `pooled` behind them.
-  const TensorId work = b.tensor("head.sentence", shape.micro_batch, kSentenceColumns + c);
+  // Two logits, the loss's statistics, and the gradient of `pooled` behind them. An even width, so that
+  // statistics of 4 bytes lie straight in rows of 2-byte elements.
+  const TensorId work = b.tensor("head.sentence", shape.micro_batch, kSentenceColumns + c + c % 2);
   const WeightId w = b.weight({.name = "head.pooler", .rows = c, .columns = c});
   const WeightId bias = b.weight({.name = "head.pooler", .columns = c, .initial = InitialValue::zeros});
   const WeightId w2 = b.weight({.name = "head.sentence", .rows = c, .columns = 2});

@@ -19,6 +19,7 @@ namespace {
 struct Preference : cublasLtMatmulPreferenceOpaque_t {
   uint64_t workspace_bytes = 0;
   uint32_t align_a = 256, align_b = 256, align_c = 256, align_d = 256;  // of the operands, at least
+  uint32_t reduction_schemes = CUBLASLT_REDUCTION_SCHEME_MASK;          // of sums split over blocks
 };
 
 template <typename V>
@@ -228,6 +229,8 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t h
   switch (attribute) {
     case CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES:
       return set(preference.workspace_bytes, value, bytes);
+    case CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK:
+      return set(preference.reduction_schemes, value, bytes);
     case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES:
       return set_alignment(preference.align_a, value, bytes);
     case CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES:
@@ -250,6 +253,11 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   *found = 0;
   const cublasStatus_t status = check_product({its(description), its(a), its(b), its(c), its(d)});
   if (status != CUBLAS_STATUS_SUCCESS) return status;
+  // One that rounds the parts of a split sum to 16 bits would be among them.
+  constexpr uint32_t kInOutputType =
+      CUBLASLT_REDUCTION_SCHEME_INPLACE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE;
+  if (size_of(its(d).type) == 2 && (its(preference).reduction_schemes & kInOutputType) != 0)
+    return CUBLAS_STATUS_NOT_SUPPORTED;
   for (; *found < std::min(most, kAlgorithms); ++*found) results[*found] = result_of(*found, its(preference));
   return CUBLAS_STATUS_SUCCESS;
 }
