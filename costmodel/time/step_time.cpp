@@ -101,8 +101,7 @@ void StepTime::for_waits(int64_t stage, const std::function<void(const WaitTime&
   }
   wait(Wait::other_stages,
        sum_s_ - end_s - tail(stage).until_sum_s() + from_sum_s_ - tail(stage).from_sum_s());
-  const double host_s = scenario_.software.host.micro_batch_s * scenario_.host.time_scale *
-                        static_cast<double>(plan_.times.virtual_stages);
+  const double host_s = scenario_.software.host.micro_batch_s * scenario_.host.time_scale;
   wait(Wait::host_gap, (work.busy_s - work.device.total() - host_s) * count);
   wait(Wait::host_micro_batch, host_s * count);
   wait(Wait::host_update, tail(stage).host_gap_s());
