@@ -46,6 +46,7 @@ struct WordField {
   std::function<std::string()> get;
   std::function<bool(const std::string&)> set;  // false: not one of `words`
   std::vector<std::string> words;
+  bool optional = false;  // absent: the value that the profile has already
 };
 
 // The one description of a profile format: the reader, the writer and the calibration all follow it. Holds
