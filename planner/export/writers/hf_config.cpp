@@ -72,7 +72,7 @@ std::string hf_config(const Launch& launch) {
   if (family != Family::gpt) config["max_position_embeddings"] = positions(launch);
   config["vocab_size"] = launch.model.vocab;
   config["tie_word_embeddings"] = launch.model.tied_embeddings;
-  config["_written_by"] = kLaunchMark;
+  config["_name_or_path"] = kLaunchMark;
   return config.dump(2) + "\n";
 }
 
