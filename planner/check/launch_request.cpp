@@ -69,8 +69,10 @@ void set_batch(const LaunchRequest& request, Scenario& scenario) {
 }  // namespace
 
 const char* usual_software(const LaunchRequest& request) {
-  return request.framework.starts_with("megatron") || request.framework == "ms-swift" ? "megatron_core"
-                                                                                      : "hf_deepspeed_zero";
+  const std::string& framework = request.framework;
+  if (framework.starts_with("megatron") || framework == "ms-swift") return "megatron_core";
+  if (framework == "torchtitan") return "pytorch_fsdp2";
+  return framework == "accelerate" || framework == "automodel" ? "hf_fsdp2" : "hf_deepspeed_zero";
 }
 
 Layout complete_layout(const LaunchRequest& request, const Scenario& scenario) {

@@ -39,7 +39,7 @@ class UnusualProfile : public testing::Test {
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_EQ(outcome.err.find("paraplan: warning: "), 0U) << outcome.err;
     const std::string text =
-        ": device.memory_bandwidth_GBps: 3.35 GB/s is far below the 900 to 8000 GB/s of shipped profiles; "
+        ": device.memory_bandwidth_GBps: 3.35 GB/s is far below the 600 to 8000 GB/s of shipped profiles; "
         "the "
         "unit is GB/s\n";
     const size_t first = outcome.err.find(text);
@@ -70,7 +70,7 @@ TEST(UnusualOverride, IsToldBySweep) {
   EXPECT_EQ(
       outcome.err,
       "paraplan: warning: command line: hardware.device.memory_bandwidth_GBps: 3.35 GB/s is far below the "
-      "900 to 8000 GB/s of shipped profiles; the unit is GB/s\n");
+      "600 to 8000 GB/s of shipped profiles; the unit is GB/s\n");
 }
 
 }  // namespace
