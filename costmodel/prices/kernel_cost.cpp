@@ -118,6 +118,15 @@ Price KernelCost::gemm(const Op& op) const {
   return {price.seconds / device_.sustained_rate, origin_of_table(price.source)};
 }
 
+// The experts' products of one kind, in one kernel.
+Price KernelCost::grouped_gemm(const Op& op) const {
+  const GemmRate rate{peak_ * device_.gemm_efficiency * device_.sustained_rate, device_.gemm_depth_overhead,
+                      element_bytes_};
+  return {modelled_gemm_seconds(device_, rate, static_cast<double>(op.m), static_cast<double>(op.n),
+                                static_cast<double>(op.k), op.batch),
+          std::max(origin_of({&device_.gemm_depth_overhead}), origin_of_products(device_.gemm_efficiency))};
+}
+
 // The many small products of a batch overlap their prologues: no depth overhead.
 Price KernelCost::attention_matmul(const Op& op) const {
   const GemmRate rate{peak_ * device_.batched_gemm_efficiency * device_.sustained_rate, 0, element_bytes_};
@@ -156,6 +165,8 @@ Price KernelCost::modelled(const Op& op) const {
   switch (op.kind) {
     case OpKind::gemm:
       return gemm(op);
+    case OpKind::grouped_gemm:
+      return grouped_gemm(op);
     case OpKind::attention_scores:
     case OpKind::attention_context:
       return attention_matmul(op);

@@ -1,12 +1,12 @@
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "costmodel/io/text/range.h"
+#include "costmodel/io/text/word_field.h"
 #include "costmodel/profile/hardware_profile.h"
 #include "costmodel/profile/host_profile.h"
 #include "costmodel/profile/software_profile.h"
@@ -40,21 +40,13 @@ struct FlagField {
   bool* flag;
 };
 
-// One choice of a profile file; always required.
-struct WordField {
-  std::string key;
-  std::function<std::string()> get;
-  std::function<bool(const std::string&)> set;  // false: not one of `words`
-  std::vector<std::string> words;
-};
-
 // The one description of a profile format: the reader, the writer and the calibration all follow it. Holds
 // pointers into the profile it was made from. Constants are in the order of the file. Usual ranges follow the
 // profile's kind of device, once its flags are read.
 struct ProfileFields {
   std::vector<ConstantField> constants;
   std::vector<FlagField> flags;
-  std::vector<WordField> words;
+  std::vector<WordField> words;  // always required
 };
 
 ProfileFields profile_fields(HardwareProfile& profile);
