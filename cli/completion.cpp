@@ -119,8 +119,9 @@ std::string roff(const std::string& text) {
 std::string man_option(const CLI::Option& option) {
   const std::string value =
       option.get_items_expected() > 0 ? " \\fI" + roff(option.get_type_name()) + "\\fR" : "";
-  return fmt::format(".TP\n\\fB{}\\fR{}\n{}\n", roff(option.get_name(true)), value,
-                     roff(option.get_description()));
+  return fmt::format(".TP\n\\fB{}\\fR{}\n{}\n",
+                     roff(option.get_lnames().empty() ? option.get_name(true) : option.get_name(false, true)),
+                     value, roff(option.get_description()));
 }
 
 std::string man_text(const CLI::App& app) {

@@ -149,6 +149,13 @@ constexpr EnumName<GradientReduction> kGradientReductionNames[] = {
     {GradientReduction::overlapped, "overlapped"},
 };
 
+constexpr EnumName<AttentionKernel> kAttentionKernelNames[] = {
+    {AttentionKernel::flash_1, "flash_1"},
+    {AttentionKernel::flash_2, "flash_2"},
+    {AttentionKernel::flash_3, "flash_3"},
+    {AttentionKernel::cudnn, "cudnn"},
+};
+
 constexpr EnumName<FreesSaved> kFreesSavedNames[] = {
     {FreesSaved::op, "op"},
     {FreesSaved::pass, "pass"},
@@ -262,6 +269,10 @@ std::span<const EnumName<GradientReduction>> enum_names() {
 }
 
 template <>
+std::span<const EnumName<AttentionKernel>> enum_names() {
+  return kAttentionKernelNames;
+}
+template <>
 std::span<const EnumName<FreesSaved>> enum_names() {
   return kFreesSavedNames;
 }
@@ -331,6 +342,9 @@ const char* to_string(MemoryLevel value) {
   return name_of(value);
 }
 const char* to_string(GradientReduction value) {
+  return name_of(value);
+}
+const char* to_string(AttentionKernel value) {
   return name_of(value);
 }
 const char* to_string(FreesSaved value) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "costmodel/base/attention_kernel.h"
 #include "costmodel/model/family.h"
 #include "costmodel/model/layout.h"
 #include "costmodel/model/model_spec.h"
@@ -48,6 +49,8 @@ template <>
 std::span<const EnumName<CollectiveSample::Kind>> enum_names();
 template <>
 std::span<const EnumName<NodeTopology>> enum_names();
+template <>
+std::span<const EnumName<AttentionKernel>> enum_names();
 template <>
 std::span<const EnumName<Recompute>> enum_names();
 template <>

@@ -8,6 +8,10 @@ namespace {
 
 using enum MemoryCategory;
 
+const MemoryUse& larger(const MemoryUse& a, const MemoryUse& b) {
+  return a.total() >= b.total() ? a : b;
+}
+
 double data_ranks(const Layout& layout) {
   return static_cast<double>(layout.data * layout.context);
 }
@@ -37,7 +41,7 @@ LayoutMemory::LayoutMemory(const Scenario& scenario, const Layout& layout, const
 LayoutMemory::Held LayoutMemory::held(int64_t stage) const {
   const double parameters = plan_.state_of(stage).parameters;
   Held held;
-  held.beside_passes = held.updating = states(stage, parameters, held.host_bytes);
+  held.states = held.beside_passes = held.updating = states(stage, parameters, held.host_bytes);
   held.beside_passes += buffers(parameters);
   held.updating[temporary] += update_bytes(parameters);
   return held;
@@ -64,7 +68,9 @@ MemoryUse LayoutMemory::states(int64_t stage, double parameters, double& host_by
   use[gradients] += placeholder_bytes(stage);
   // Gradients gather in buckets on their way to their owners.
   const Communication& rules = scenario_.software.communication;
-  if (layout_.zero_stage >= 2 && !rules.reduces_by_block) {
+  const bool through_buckets =
+      layout_.zero_stage >= 2 || (layout_.zero_stage == 1 && rules.reduces_through_buckets);
+  if (through_buckets && !rules.reduces_by_block) {
     const double bucket = rules.bucket_bytes > 0 ? 2 * rules.bucket_bytes : parameters * sizes.gradient;
     use[communication_buffers] = std::min(parameters * sizes.gradient, bucket);
   }
@@ -115,6 +121,36 @@ double LayoutMemory::update_bytes(double parameters) const {
   return parameters * state_sizes(scenario_).update;
 }
 
+// Most of what the passes hold together with all that stands beside them. Gradients that come late are not
+// there before the only backward pass, and are when it ends.
+MemoryUse LayoutMemory::whole_passes(int64_t stage, const MemoryUse& peak) const {
+  MemoryUse use = beside_passes(stage);
+  const bool late = scenario_.software.memory.late_gradients && plan_.micro_batches == 1;
+  if (late) use[gradients] = 0;
+  use += peak;
+  return late ? larger(use, end_of_backward(stage)) : use;
+}
+
+// The last layer, then the reduction of the model's ends: whole weights, and whole gradients as they are made
+// and as they are reduced.
+MemoryUse LayoutMemory::end_of_backward(int64_t stage) const {
+  const auto element = static_cast<double>(bytes_per_element(scenario_.precision));
+  const ModelCost& model = plan_.model;
+  const double whole = layout_.zero_stage == 3 ? model.states[BlockName::embedding].parameters +
+                                                     model.states[BlockName::head].parameters
+                                               : 0;
+  MemoryUse reduction = held_by(stage).states, layer = held_by(stage).states;
+  layer[communication_buffers] += whole * element;
+  reduction[communication_buffers] += whole * element;
+  reduction[temporary] += whole * state_sizes(scenario_).reduced_gradient;
+  for (const Segment& s : plan_.split.at(static_cast<size_t>(stage)).segments) {
+    if (!is_layer(s.block)) continue;
+    layer += model.memory[s.block].backward[static_cast<size_t>(s.kept)].peak;
+    break;
+  }
+  return larger(layer, reduction);
+}
+
 // Gone when the passes are over: messages on their way, of each virtual stage one forward and one backward;
 // and weights that ZeRO-3 gathers until so many are there.
 MemoryUse LayoutMemory::buffers(double parameters) const {
@@ -149,8 +185,7 @@ bool LayoutMemory::needs_no_more(int64_t stage) const {
 
 StageMemory LayoutMemory::stage(int64_t stage) const {
   const Held& held = held_by(stage);
-  MemoryUse passes = held.beside_passes;
-  passes += passes_.peak(stage);
+  const MemoryUse passes = whole_passes(stage, passes_.peak(stage));
   const double passing = passes.total(), updating = held.updating.total();
   const double allocated = std::max(passing, updating);
   StageMemory result;
@@ -158,8 +193,7 @@ StageMemory LayoutMemory::stage(int64_t stage) const {
   result.at_level = at_level(passing >= updating ? passes : held.updating, slack_bytes(allocated));
   result.least_device_bytes = allocated + outside_bytes_;
   const std::optional<MemoryUse> most = passes_.most_peak(stage);
-  const double most_allocated =
-      most ? std::max(held.beside_passes.total() + most->total(), updating) : allocated;
+  const double most_allocated = most ? std::max(whole_passes(stage, *most).total(), updating) : allocated;
   result.most_device_bytes = most_allocated + slack_bytes(most_allocated) + outside_bytes_;
   return result;
 }

@@ -38,13 +38,16 @@ class LayoutMemory {
   // What a rank of a stage holds whatever its passes do.
   struct Held {
     double host_bytes = 0;
-    MemoryUse beside_passes, updating;
+    MemoryUse states, beside_passes, updating;
   };
   Held held(int64_t stage) const;
   const Held& held_by(int64_t stage) const { return held_[plan_.split.kind(stage)]; }
   // `parameters`: of a rank of the stage, before ZeRO.
   MemoryUse states(int64_t stage, double parameters, double& host_bytes) const;
   MemoryUse buffers(double parameters) const;
+  // `peak`: of the passes.
+  MemoryUse whole_passes(int64_t stage, const MemoryUse& peak) const;
+  MemoryUse end_of_backward(int64_t stage) const;
   double update_bytes(double parameters) const;
   double score_buffer_bytes(int64_t stage) const;
   double placeholder_bytes(int64_t stage) const;

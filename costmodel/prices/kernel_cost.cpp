@@ -13,7 +13,8 @@ constexpr double kHalfTileRate = 0.88;
 constexpr int kTileHalvings = 3;
 constexpr double kMaxSplits = 16;       // of the reduction, by powers of two, as cuBLAS's split-k
 constexpr double kManyProducts = 1024;  // of a batch, so that its last wave does not matter
-constexpr double kFlashRows = 128;      // queries of a block (Dao 2023, section 3.3: 64 or 128)
+constexpr int64_t kTensorCoreBytes =
+    16;  // rows of operands begin at multiples of this, or tensor cores cannot read them
 
 std::vector<GemmSample> samples_of(const Device& device, Precision precision, double clock_hz) {
   std::vector<GemmSample> chosen;
@@ -25,15 +26,9 @@ std::vector<GemmSample> samples_of(const Device& device, Precision precision, do
   return chosen;
 }
 
-// Time of flash attention up to a factor. Blocks of queries run over the processors, each through the keys it
-// sees: all, or on average half of them, and the last block of a sample all, which is the least that any
-// number of processors takes. Prologue and epilogue of a block count as keys. Non-decreasing and continuous
-// in every size.
 GemmTable::Model flash_model(const Device& device, bool causal) {
   return [&device, causal](double queries, double keys, double batch) {
-    const double blocks = batch * std::max(1.0, queries / kFlashRows), depth = device.gemm_depth_overhead;
-    const double mean = (causal ? keys / 2 : keys) + depth;
-    return std::max(keys + depth, mean * blocks / device.processors);
+    return flash_work(device, causal, queries, keys, batch);
   };
 }
 
@@ -66,15 +61,19 @@ double modelled_gemm_seconds(const Device& device, const GemmRate& rate, double 
   return std::max({best, streaming, static_cast<double>(device.kernel_floor_s)});
 }
 
-KernelCost::KernelCost(const Device& device, Precision precision, double clock_hz, int64_t active_devices)
+KernelCost::KernelCost(const Device& device, Precision precision, double clock_hz, int64_t active_devices,
+                       AttentionKernel attention)
     : device_(device),
       element_bytes_(static_cast<double>(bytes_per_element(precision))),
       peak_(paraplan::peak_flop_per_s(device, precision) * clock_ratio(device, clock_hz)),
       bandwidth_(device.memory_bytes_per_s * device.memory_efficiency),
-      table_(samples_of(device, precision, clock_hz), [this](double m, double n, double k) {
-        const GemmRate rate{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};
-        return modelled_gemm_seconds(device_, rate, m, n, k, 1);
-      }) {
+      table_(
+          samples_of(device, precision, clock_hz),
+          [this](double m, double n, double k) {
+            const GemmRate rate{peak_ * device_.gemm_efficiency, device_.gemm_depth_overhead, element_bytes_};
+            return modelled_gemm_seconds(device_, rate, m, n, k, 1);
+          }),
+      attention_(device, attention) {
   const bool has_samples =
       std::ranges::find(device.op_samples, precision, &OpSample::precision) != device.op_samples.end();
   if (has_samples && clock_ratio(device, clock_hz) == 1) {
@@ -127,20 +126,34 @@ Price KernelCost::grouped_gemm(const Op& op) const {
           std::max(origin_of({&device_.gemm_depth_overhead}), origin_of_products(device_.gemm_efficiency))};
 }
 
+// Heads lie side by side, so that one whose width is no multiple of 16 bytes leaves the alignment that tensor
+// cores need, and the product runs on the other units.
+double KernelCost::batched_peak(const Op& op) const {
+  const int64_t width = op.kind == OpKind::attention_scores ? op.k : op.n;
+  const auto bytes = static_cast<int64_t>(element_bytes_);
+  if (width * bytes % kTensorCoreBytes == 0 || device_.peak_fp32_flop_per_s == 0) return peak_;
+  return std::min<double>(peak_, device_.peak_fp32_flop_per_s);
+}
+
 // The many small products of a batch overlap their prologues: no depth overhead.
 Price KernelCost::attention_matmul(const Op& op) const {
-  const GemmRate rate{peak_ * device_.batched_gemm_efficiency * device_.sustained_rate, 0, element_bytes_};
+  const GemmRate rate{batched_peak(op) * device_.batched_gemm_efficiency * device_.sustained_rate, 0,
+                      element_bytes_};
   return {modelled_gemm_seconds(device_, rate, static_cast<double>(op.m), static_cast<double>(op.n),
                                 static_cast<double>(op.k), op.batch),
           origin_of_products(device_.batched_gemm_efficiency)};
 }
 
-Price KernelCost::fused(const Op& op, const Constant& efficiency) const {
-  return std::max(
-      {Price{op.flop / (peak_ * efficiency * device_.sustained_rate), origin_of_products(efficiency)},
-       Price{op.bytes / bandwidth_, origin_of({&device_.memory_efficiency})},
-       Price{device_.kernel_floor_s, origin_of({&device_.kernel_floor_s})}},
-      shorter);
+// From samples of the kernel, or else by the device's efficiency.
+Price KernelCost::flash_attention(const Op& op) const {
+  const Constant& efficiency = op.derivative == Derivative::none ? device_.flash_forward_efficiency
+                                                                 : device_.flash_backward_efficiency;
+  Price working{op.flop / (peak_ * efficiency * device_.sustained_rate), origin_of_products(efficiency)};
+  if (const std::optional<double> seconds = attention_.seconds(op); seconds && element_bytes_ == 2)
+    working = {*seconds / device_.sustained_rate, origin_of_table(PriceSource::interpolated)};
+  return std::max({working, Price{op.bytes / bandwidth_, origin_of({&device_.memory_efficiency})},
+                   Price{device_.kernel_floor_s, origin_of({&device_.kernel_floor_s})}},
+                  shorter);
 }
 
 // Each of the op's kernels takes at least the floor.
@@ -171,8 +184,7 @@ Price KernelCost::modelled(const Op& op) const {
     case OpKind::attention_context:
       return attention_matmul(op);
     case OpKind::flash_attention:
-      return fused(op, op.derivative == Derivative::none ? device_.flash_forward_efficiency
-                                                         : device_.flash_backward_efficiency);
+      return flash_attention(op);
     default:
       return elementwise(op);
   }

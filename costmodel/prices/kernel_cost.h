@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "costmodel/ops/op.h"
+#include "costmodel/prices/attention/attention_table.h"
 #include "costmodel/prices/gemm_table.h"
 #include "costmodel/prices/op_table.h"
 #include "costmodel/prices/price.h"
@@ -28,7 +29,9 @@ class KernelCost {
  public:
   // `clock_hz` 0: the profile's. Peaks scale with the clock, memory bandwidth does not.
   // `active_devices`: of the node, at work at the same time. Keeps a reference to the device.
-  KernelCost(const Device& device, Precision precision, double clock_hz, int64_t active_devices = 1);
+  // `attention`: the kernel of fused attention.
+  KernelCost(const Device& device, Precision precision, double clock_hz, int64_t active_devices = 1,
+             AttentionKernel attention = AttentionKernel::flash_2);
   KernelCost(const KernelCost&) = delete;  // its tables' models point back to it
   KernelCost& operator=(const KernelCost&) = delete;
 
@@ -47,13 +50,15 @@ class KernelCost {
   PriceOrigin origin_of_products(const Constant& efficiency) const;
   Price attention_matmul(const Op& op) const;
   Price elementwise(const Op& op) const;
-  Price fused(const Op& op, const Constant& efficiency) const;
+  Price flash_attention(const Op& op) const;
+  double batched_peak(const Op& op) const;
 
   const Device& device_;
   double element_bytes_;
   double peak_;
   double bandwidth_;
   GemmTable table_;
+  AttentionTable attention_;
   std::optional<OpTable> ops_;
 };
 

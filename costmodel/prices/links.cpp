@@ -9,21 +9,6 @@
 namespace paraplan {
 namespace {
 
-// Steps of the inter-node phase. A tree reaches all nodes in log2(nodes) hops up and as many down; all-gather
-// and reduce-scatter go round the ring.
-double network_hops(OpKind kind, double nodes) {
-  if (nodes <= 1) return 0;
-  return kind == OpKind::all_reduce ? 2 * std::ceil(std::log2(nodes)) : nodes - 1;
-}
-
-// Bytes through one node's NICs per byte of buffer: a ring over all ranks crosses each node once in and once
-// out. An all-reduce between two nodes takes the tree, which sends each byte once (nccl issue 209; nccl-tests
-// doc/PERFORMANCE.md for the ring).
-double network_volume(OpKind kind, double ranks, double nodes) {
-  if (kind == OpKind::all_reduce && nodes == 2) return 1;
-  return (kind == OpKind::all_reduce ? 2 : 1) * (ranks - 1) / ranks;
-}
-
 CollectiveSample::Kind sample_kind(OpKind kind) {
   switch (kind) {
     case OpKind::all_reduce:
@@ -33,6 +18,35 @@ CollectiveSample::Kind sample_kind(OpKind kind) {
     default:
       return CollectiveSample::Kind::reduce_scatter;
   }
+}
+
+// Of the ring inside nodes with the protocol of large messages (Simple, NVIDIA/nccl src/graph/tuning.cc).
+constexpr double kNodeHop = 3.4e-6;
+
+// Start of the steps inside the nodes. Between nodes, all-gather and reduce-scatter go through the ranks of
+// every node in turn.
+double node_start_s(OpKind kind, const GroupPlacement& group, double hop_s) {
+  if (kind == OpKind::all_reduce || group.nodes == 1)
+    return ring_steps(sample_kind(kind), static_cast<double>(group.ranks_per_node)) * hop_s;
+  return static_cast<double>(group.ranks - group.nodes) * std::max(hop_s, kNodeHop);
+}
+
+// Steps of the inter-node phase. A tree reaches all nodes in log2(nodes) hops up and as many down; all-gather
+// and reduce-scatter go round the ring.
+double network_hops(OpKind kind, double nodes) {
+  if (nodes <= 1) return 0;
+  return kind == OpKind::all_reduce ? 2 * std::ceil(std::log2(nodes)) : nodes - 1;
+}
+
+// Bytes through one node's NICs per byte of buffer: a ring over all ranks crosses each node once in and once
+// out (nccl-tests doc/PERFORMANCE.md). An all-reduce between two nodes takes the tree, which sends each byte
+// once (nccl issue 209), where it is long and alone; those of tensor groups, which wait for the kernels
+// around them, do not get it (Megatron-DeepSpeed on two nodes of 8 A100, tensor groups of 16, 25 to 403 MB:
+// the ring's bytes).
+double network_volume(OpKind kind, const GroupPlacement& group) {
+  if (kind == OpKind::all_reduce && group.nodes == 2 && !group.every_layer) return 1;
+  const auto ranks = static_cast<double>(group.ranks);
+  return (kind == OpKind::all_reduce ? 2 : 1) * (ranks - 1) / ranks;
 }
 
 }  // namespace
@@ -109,7 +123,7 @@ Price Links::modelled(OpKind kind, double bytes, const GroupPlacement& group) co
   double start_s = modelled_start_s(group);
   Price inside, between;
   if (group.ranks_per_node > 1) {
-    start_s += ring_steps(sample_kind(kind), local) * node_.hop_s;
+    start_s += node_start_s(kind, group, node_.hop_s);
     inside = {ring_volume(sample_kind(kind), local) * bytes / ring_bytes_per_s(group),
               origin_of({&node_.link_bytes_per_s, &node_.collective_efficiency})};
   }
@@ -117,8 +131,7 @@ Price Links::modelled(OpKind kind, double bytes, const GroupPlacement& group) co
     const double rate = network_.nics_per_node * network_.nic_bytes_per_s * network_.collective_efficiency;
     start_s += network_hops(kind, nodes) * network_.hop_s;
     between = {
-        network_volume(kind, static_cast<double>(group.ranks), nodes) * bytes *
-            static_cast<double>(group.groups_per_node) / rate,
+        network_volume(kind, group) * bytes * static_cast<double>(group.groups_per_node) / rate,
         origin_of({&network_.nics_per_node, &network_.nic_bytes_per_s, &network_.collective_efficiency})};
   }
   const Price& moving = inside.seconds < between.seconds ? between : inside;

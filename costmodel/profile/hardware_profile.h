@@ -49,7 +49,8 @@ struct Device {
   Constant context_bytes;
   bool asynchronous_launch = true;  // false: the launching thread is the computing one (CPU)
   std::vector<GemmSample> gemm_samples;
-  std::vector<OpSample> op_samples;  // of this very machine; they go before everything above
+  std::vector<AttentionSample> attention_samples;  // of kernels without any the efficiencies above hold
+  std::vector<OpSample> op_samples;                // of this very machine; they go before everything above
 };
 
 // `ranks` of the samples that hold while `active` devices of the node are at work. Cores share caches and

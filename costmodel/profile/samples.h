@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "costmodel/base/attention_kernel.h"
 #include "costmodel/base/op_kind.h"
 #include "costmodel/base/precision.h"
 
@@ -34,6 +35,18 @@ struct OpSample {
   bool operator==(const OpSample&) const = default;
 };
 
+// One measured pass of a fused attention kernel over 16-bit inputs: of `heads` heads (of all samples
+// together) of `width`, each over `seq_length` queries and as many keys.
+struct AttentionSample {
+  AttentionKernel kernel = AttentionKernel::flash_2;
+  bool backward = false;
+  bool causal = false;
+  int64_t heads = 0, width = 0, seq_length = 0;
+  double seconds = 0;
+  std::string source;
+  bool operator==(const AttentionSample&) const = default;
+};
+
 // One measured collective or message between devices of one node. `bytes`: the full buffer.
 struct CollectiveSample {
   enum class Kind { all_reduce, all_gather, reduce_scatter, send };
@@ -42,6 +55,7 @@ struct CollectiveSample {
   double bytes = 0;
   double seconds = 0;
   double noise = 0;
+  std::string source = {};  // where the time comes from; empty: this machine
   bool operator==(const CollectiveSample&) const = default;
 };
 const char* to_string(CollectiveSample::Kind);

@@ -85,7 +85,9 @@ GroupPlacements place_groups(const Layout& layout, int64_t devices_per_node) {
   const auto place = [&](std::initializer_list<Axis> axes) {
     return place_group(layout, axes, devices_per_node);
   };
-  return {.tensor = place({Axis::tensor}),
+  GroupPlacement tensor = place({Axis::tensor});
+  tensor.every_layer = tensor.nodes > 1;
+  return {.tensor = tensor,
           .context = place({Axis::context}),
           .data = place({Axis::data, Axis::context}),
           .ends = place_ends(layout, devices_per_node),

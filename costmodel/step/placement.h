@@ -16,6 +16,7 @@ struct GroupPlacement {
   int64_t nodes = 1;
   int64_t stride = 1;           // between neighbouring ranks inside a node, in device numbers
   int64_t groups_per_node = 1;  // that cross a node's NICs at the same time
+  bool every_layer = false;     // its collectives wait between the kernels of every layer
   auto operator<=>(const GroupPlacement&) const = default;
 };
 

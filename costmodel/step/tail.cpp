@@ -41,9 +41,14 @@ void add_reduction(const Scenario& scenario, const Layout& layout, const TailSta
   if (data_ranks(layout) == 1 || reduces_in_passes(scenario.software, layout)) return;
   const Communication& rules = scenario.software.communication;
   const double bytes = stage.state.parameters * state_sizes(scenario).reduced_gradient;
-  const OpKind kind = layout.zero_stage >= 1 ? OpKind::reduce_scatter : OpKind::all_reduce;
+  // An optimizer that always shards its states keeps whole sums (DeepSpeed's pipeline with BF16_Optimizer:
+  // runtime/pipe/engine.py, _bf16_reduce_grads).
+  const bool whole = layout.zero_stage == 0 || scenario.software.state.sharded_optimizer;
+  const OpKind kind = whole ? OpKind::all_reduce : OpKind::reduce_scatter;
   TailOp reduce{collective(kind, "gradients", bytes, CommGroup::data)};
   if (rules.bucket_bytes > 0) reduce.pieces = std::ceil(bytes / rules.bucket_bytes);
+  if (rules.tensor_by_tensor && layout.zero_stage == 1)
+    reduce.pieces = std::max(reduce.pieces, stage.state.weights);
   const bool model_parallel = layout.tensor > 1 || layout.pipeline > 1;
   reduce.beside_backward = rules.gradient_reduction == GradientReduction::overlapped &&
                            (!model_parallel || rules.reduction_overlaps_model_parallel);
@@ -79,7 +84,13 @@ void add_gather(const Scenario& scenario, const Layout& layout, const TailStage&
   if (data_ranks(layout) == 1 || !shards_optimizer(scenario.software, layout) || layout.zero_stage == 3)
     return;
   const double bytes = stage.state.parameters * static_cast<double>(bytes_per_element(scenario.precision));
-  tail.push_back({collective(OpKind::all_gather, "parameters", bytes, CommGroup::data)});
+  TailOp gather{collective(OpKind::all_gather, "parameters", bytes, CommGroup::data)};
+  const Communication& rules = scenario.software.communication;
+  gather.beside_forward = rules.gathers_beside_forward;
+  if (rules.gathers_beside_forward && rules.bucket_bytes > 0)
+    gather.pieces = std::max(1.0, std::ceil(bytes / rules.bucket_bytes));
+  if (rules.tensor_by_tensor) gather.pieces = std::max(1.0, stage.state.weights);
+  tail.push_back(gather);
 }
 
 }  // namespace

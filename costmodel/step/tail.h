@@ -21,6 +21,7 @@ struct TailOp {
   Op op;
   double pieces = 1;             // equal parts of the op's bytes, one after the other: buckets
   bool beside_backward = false;  // each piece may run beside what is left of the backward pass
+  bool beside_forward = false;   // or beside the forward pass of the next step
   int64_t calls = 1;             // per step
 };
 

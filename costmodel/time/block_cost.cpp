@@ -24,14 +24,16 @@ OpSelection attention_core(const std::vector<Op>& ops) {
 BlockPricer::BlockPricer(const Scenario& scenario)
     : scenario_(scenario),
       kernels_(scenario.hardware.device, scenario.precision, scenario.cluster.clock_hz,
-               scenario.cluster.devices_per_node),
+               scenario.cluster.devices_per_node, scenario.software.fusion.attention_kernel),
       links_(scenario.hardware.node, scenario.network, scenario.cluster.devices_per_node),
       launch_(launch_times(scenario)) {}
 
 PassCost BlockPricer::queue(double host_s, const Price& device, TimeCategory category) const {
   PassCost cost;
-  cost.queue = scenario_.hardware.device.asynchronous_launch ? LaunchQueue::kernel(host_s, device.seconds)
-                                                             : LaunchQueue::serial(host_s, device.seconds);
+  const bool runs_ahead =
+      scenario_.hardware.device.asynchronous_launch && !scenario_.software.host.launch_blocking;
+  cost.queue =
+      runs_ahead ? LaunchQueue::kernel(host_s, device.seconds) : LaunchQueue::serial(host_s, device.seconds);
   cost.device[category] = device.seconds;
   cost.origins[device.origin] = device.seconds;
   return cost;
@@ -99,6 +101,33 @@ PassCost BlockPricer::sum(const std::vector<Op>& ops, const GroupPlacements& gro
   return total;
 }
 
+// Software that prefetches gathers and reduces a block as one flat tensor.
+std::vector<Op> BlockPricer::joined(const std::vector<Op>& collectives) const {
+  if (!scenario_.software.communication.prefetches) return collectives;
+  std::vector<Op> joined;
+  for (const Op& op : collectives) {
+    if (joined.empty() || joined.back().kind != op.kind) {
+      joined.push_back(op);
+    } else {
+      joined.back().bytes += op.bytes;
+    }
+  }
+  return joined;
+}
+
+// What sticks out of collectives that run beside `compute`, which they slow.
+PassCost BlockPricer::beside(PassCost collectives, const PassCost& compute) const {
+  const double total_s = collectives.queue.device;
+  if (!scenario_.software.communication.prefetches || total_s == 0) return collectives;
+  const double slowdown = scenario_.hardware.device.overlap_slowdown;
+  const double exposed_s = std::max(total_s * (1 - 1 / slowdown), total_s - compute.queue.device);
+  collectives.device *= exposed_s / total_s;
+  collectives.origins *= exposed_s / total_s;
+  collectives.queue.latency -= total_s - exposed_s;
+  collectives.queue.device = exposed_s;
+  return collectives;
+}
+
 // The backward walk; of a split one, what its data pass runs.
 PassCost BlockPricer::backward(const Block& block, const GroupPlacements& groups, bool split,
                                PassCost& weight) const {
@@ -114,21 +143,28 @@ BlockCost BlockPricer::price(const Block& block, const ShardedState& state, cons
   BlockCost cost;
   cost.reads_weights_forward = reads_weights(block.forward);
   cost.reads_weights_backward = reads_weights(block.backward);
-  const PassCost forward = sum(block.forward, groups), gather = sum(state.gather, groups);
-  cost.forward = cost.reads_weights_forward ? gather + forward : forward;
-  PassCost backward = this->backward(block, groups, split, cost.weight) + sum(state.reduce, groups);
-  if (cost.reads_weights_backward) backward = gather + backward;
+  const PassCost forward = sum(block.forward, groups), gather = sum(joined(state.gather), groups);
+  cost.forward = cost.reads_weights_forward ? beside(gather, forward) + forward : forward;
+  const PassCost gradients = backward(block, groups, split, cost.weight),
+                 reduce = sum(joined(state.reduce), groups);
+  const bool prefetches = scenario_.software.communication.prefetches;
+  const PassCost none, collected = cost.reads_weights_backward ? gather : none;
+  // With `redone` in front, for which software that does not prefetch gathers apart.
+  const auto behind = [&](const PassCost& redone) {
+    if (prefetches) return beside(collected + reduce, redone + gradients) + redone + gradients;
+    return redone + (collected + (gradients + reduce));
+  };
   // What a recomputed region costs beside its ops: the host saves and restores random states, builds the
   // graph anew.
   const double region_s = scenario_.software.host.recompute_s * scenario_.host.time_scale;
   const PassCost begin = queue(region_s, {}, TimeCategory::recompute);
-  cost.backward[static_cast<size_t>(Kept::all)] = backward;
+  cost.backward[static_cast<size_t>(Kept::all)] = behind(none);
   cost.backward[static_cast<size_t>(Kept::no_core)] =
-      begin + sum(block.forward, groups, attention_core(block.forward)).as(TimeCategory::recompute) +
-      backward;
+      begin + behind(sum(block.forward, groups, attention_core(block.forward)).as(TimeCategory::recompute));
+  const PassCost redone = forward.as(TimeCategory::recompute);
   cost.backward[static_cast<size_t>(Kept::input)] = begin +
                                                     sum(state.restore, groups).as(TimeCategory::recompute) +
-                                                    gather + forward.as(TimeCategory::recompute) + backward;
+                                                    behind(prefetches ? redone : gather + redone);
   return cost;
 }
 

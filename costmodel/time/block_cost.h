@@ -53,6 +53,8 @@ class BlockPricer {
   PassCost sum(const std::vector<Op>& ops, const GroupPlacements& groups,
                const OpSelection& selection = {}) const;
   PassCost backward(const Block& block, const GroupPlacements& groups, bool split, PassCost& weight) const;
+  std::vector<Op> joined(const std::vector<Op>& collectives) const;
+  PassCost beside(PassCost collectives, const PassCost& compute) const;
   PassCost queue(double host_s, const Price& device, TimeCategory category) const;
 
   const Scenario& scenario_;

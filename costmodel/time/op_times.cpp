@@ -65,6 +65,16 @@ class StageOps {
     add(name, Walk::reduce, state.reduce, calls.passes);
   }
 
+  // Gathers and reductions so far take together what is seen of them beside other work.
+  void hide(TimeCategory category, double exposed_s) {
+    double total_s = 0;
+    for (const OpTime& op : ops)
+      if (op.category == category) total_s += op.seconds;
+    if (total_s == 0) return;
+    for (OpTime& op : ops)
+      if (op.category == category) op.seconds *= exposed_s / total_s;
+  }
+
   void add_tail(const TailTime& tail) {
     for (size_t i = 0; i < tail.ops().size(); ++i) {
       const OpKey key{BlockName::step, Walk::update, static_cast<uint16_t>(i)};
@@ -141,6 +151,15 @@ std::vector<std::vector<OpTime>> op_times(const Scenario& scenario, const StepPl
     for (size_t i = 0; i < blocks.size(); ++i)
       ops.add_block(blocks.name(i), blocks.values[i], sharded_state(scenario, layout, blocks.values[i]),
                     calls.values[i], splits_backward(layout.schedule));
+    if (scenario.software.communication.prefetches) {
+      Breakdown passes;
+      plan.split.for_stage(stage, [&](size_t i) {
+        passes += plan.passes_of(i).forward.device;
+        passes += plan.passes_of(i).backward.device;
+      });
+      for (TimeCategory category : {TimeCategory::parameter_gather, TimeCategory::data_communication})
+        ops.hide(category, passes[category] * static_cast<double>(plan.micro_batches));
+    }
     ops.add_tail(time.tail(stage));
     time.for_waits(stage, [&](const WaitTime& wait) { ops.add_wait(scenario, wait); });
     stages.push_back(std::move(ops.ops));

@@ -126,7 +126,10 @@ PipelineTimes StepPlanner::times(const StepPlan& plan, const Layout& layout) con
     t.forward_s.reserve(parts), t.backward_s.reserve(parts);
     for (size_t i = 0; i < parts; ++i) {
       const StagePasses& p = plan.passes_of(i);
-      t.forward_s.push_back(pass_seconds(p.forward, t.blocking_sends) + software.host.micro_batch_s * scale);
+      // The first of a stage's chunks begins the micro-batch.
+      const double begin_s =
+          i < static_cast<size_t>(layout.pipeline) ? software.host.micro_batch_s * scale : 0;
+      t.forward_s.push_back(pass_seconds(p.forward, t.blocking_sends) + begin_s);
       t.backward_s.push_back(pass_seconds(p.backward, t.blocking_sends));
       if (splits_backward(t.schedule)) t.weight_s.push_back(pass_seconds(p.weight, t.blocking_sends));
     }

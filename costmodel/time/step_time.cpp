@@ -60,9 +60,12 @@ void StepTime::time_tails(TailPricer& tails, const Layout& layout) {
   tails_.reserve(plan_.split.kinds.size());
   for (int64_t s : plan_.split.kinds) {
     const TailStage state{plan_.state_of(s), s == 0, s + 1 == plan_.split.pipeline};
-    double backward_s = 0;
-    plan_.split.for_stage(s, [&](size_t i) { backward_s += plan_.times.going_back_s(i); });
-    tails_.push_back(tails.time(layout, plan_.groups, state, backward_s));
+    StagePassSeconds passes;
+    plan_.split.for_stage(s, [&](size_t i) {
+      passes.forward_s += plan_.times.forward_s[i];
+      passes.backward_s += plan_.times.going_back_s(i);
+    });
+    tails_.push_back(tails.time(layout, plan_.groups, state, passes));
     from_sum_s_ = std::max(from_sum_s_, tails_.back().from_sum_s());
   }
   for (int64_t s = 0; s < plan_.split.pipeline; ++s)
@@ -98,8 +101,7 @@ void StepTime::for_waits(int64_t stage, const std::function<void(const WaitTime&
   }
   wait(Wait::other_stages,
        sum_s_ - end_s - tail(stage).until_sum_s() + from_sum_s_ - tail(stage).from_sum_s());
-  const double host_s = scenario_.software.host.micro_batch_s * scenario_.host.time_scale *
-                        static_cast<double>(plan_.times.virtual_stages);
+  const double host_s = scenario_.software.host.micro_batch_s * scenario_.host.time_scale;
   wait(Wait::host_gap, (work.busy_s - work.device.total() - host_s) * count);
   wait(Wait::host_micro_batch, host_s * count);
   wait(Wait::host_update, tail(stage).host_gap_s());

@@ -28,8 +28,8 @@ TimeCategory tail_category(const Op& op) {
   return op.kind == OpKind::all_gather ? TimeCategory::data_communication : time_category(op);
 }
 
-TailTime::TailTime(const PricedTail& tail, double backward_s, double slowdown)
-    : tail_(&tail), backward_s_(backward_s), slowdown_(slowdown) {
+TailTime::TailTime(const PricedTail& tail, const StagePassSeconds& passes, double slowdown)
+    : tail_(&tail), passes_(passes), slowdown_(slowdown) {
   bool behind_sum = false;
   for (size_t i = 0; i < tail.ops.size(); ++i) {
     behind_sum |= tail.ops[i].op.group == CommGroup::all;
@@ -42,8 +42,9 @@ Price TailTime::price(size_t op) const {
   const TailOp& tail = tail_->ops[op];
   const Price& piece = tail_->pieces[op];
   const double whole = tail.pieces * piece.seconds;
-  const double once =
-      tail.beside_backward ? exposed_beside_compute(whole, piece.seconds, backward_s_, slowdown_) : whole;
+  const double compute_s = tail.beside_backward ? passes_.backward_s : passes_.forward_s;
+  const bool hides = tail.beside_backward || tail.beside_forward;
+  const double once = hides ? exposed_beside_compute(whole, piece.seconds, compute_s, slowdown_) : whole;
   return {once * static_cast<double>(tail.calls), piece.origin};
 }
 
@@ -85,12 +86,12 @@ TailPricer::Key TailPricer::key_of(const Layout& l, const TailStage& stage) {
 }
 
 TailTime TailPricer::time(const Layout& layout, const GroupPlacements& groups, const TailStage& stage,
-                          double backward_s) {
+                          const StagePassSeconds& passes) {
   const Key key = key_of(layout, stage);
   auto known = known_.find(key);
   if (known == known_.end())
     known = known_.emplace(key, priced(groups, tail_ops(scenario_, layout, stage))).first;
-  return {known->second, backward_s, scenario_.hardware.device.overlap_slowdown};
+  return {known->second, passes, scenario_.hardware.device.overlap_slowdown};
 }
 
 }  // namespace paraplan

@@ -19,12 +19,17 @@ struct PricedTail {
   double host_gap_s = 0;      // the device waits for the launches of the update
 };
 
+// What collectives of the tail can hide behind: one pass of each direction over the stage.
+struct StagePassSeconds {
+  double forward_s = 0, backward_s = 0;
+  bool operator==(const StagePassSeconds&) const = default;
+};
+
 // How long the end of the step takes one stage.
 class TailTime {
  public:
-  // `backward_s`: one backward pass of the stage, what a reduction beside it can hide behind. `slowdown`: how
-  // much slower it grows by that. Keeps a reference to the tail.
-  TailTime(const PricedTail& tail, double backward_s, double slowdown);
+  // `slowdown`: how much slower the passes grow by what hides behind them. Keeps a reference to the tail.
+  TailTime(const PricedTail& tail, const StagePassSeconds& passes, double slowdown);
 
   const std::vector<TailOp>& ops() const { return tail_->ops; }
   Price price(size_t op) const;  // exposed seconds of all calls of a step
@@ -34,7 +39,8 @@ class TailTime {
 
  private:
   const PricedTail* tail_;
-  double backward_s_, slowdown_;
+  StagePassSeconds passes_;
+  double slowdown_;
   double until_sum_s_ = 0, from_sum_s_ = 0;
 };
 
@@ -44,9 +50,8 @@ class TailPricer {
   // Keeps references to both.
   TailPricer(const Scenario& scenario, const BlockPricer& pricer) : scenario_(scenario), pricer_(pricer) {}
 
-  // `backward_s`: one backward pass of the stage.
   TailTime time(const Layout& layout, const GroupPlacements& groups, const TailStage& stage,
-                double backward_s);
+                const StagePassSeconds& passes);
 
  private:
   // What is held: parameters, weights, partial parameters, first, last. The ranks: data, tensor, pipeline,

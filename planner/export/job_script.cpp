@@ -47,13 +47,14 @@ std::string starter_line(const Launch& launch, Starter starter, const Meeting& m
   return "";
 }
 
-std::string command(const Launch& launch, const Job& job, const Meeting& meeting, const std::string& indent) {
+std::string command(const Launch& launch, const JobCommand& job, const Meeting& meeting,
+                    const std::string& indent) {
   std::string text = starter_line(launch, job.starter, meeting) + kContinued + indent + "  " + job.program;
   for (const std::string& argument : job.arguments) text += kContinued + indent + "  " + argument;
   return text;
 }
 
-std::string script_for_torchrun(const Launch& launch, const Job& job) {
+std::string script_for_torchrun(const Launch& launch, const JobCommand& job) {
   const std::string where =
       launch.cluster.nodes == 1
           ? ""
@@ -73,7 +74,7 @@ std::string slurm_options(const Launch& launch) {
 }
 
 // One task per node, which starts the processes there. Quotes inside are the task's.
-std::string script_for_slurm(const Launch& launch, const Job& job, bool batch) {
+std::string script_for_slurm(const Launch& launch, const JobCommand& job, bool batch) {
   const Meeting meeting{"\"$SLURM_PROCID\"", "\"$MASTER_ADDR\"", "\"$MASTER_PORT\""};
   return "#!/usr/bin/env bash\n" + (batch ? slurm_options(launch) : "") + comments(job.remarks) +
          (batch ? "# sbatch this file.\n" : "# Run this inside an allocation: salloc, then bash.\n") +
@@ -95,7 +96,7 @@ std::string kubernetes_name(const std::string& name) {
   return text;
 }
 
-std::string job_set(const Launch& launch, const Job& job) {
+std::string job_set(const Launch& launch, const JobCommand& job) {
   const std::string name = kubernetes_name(launch.name), indent(20, ' ');
   const Cluster& cluster = launch.cluster;
   std::string variables;
@@ -142,15 +143,15 @@ std::string job_set(const Launch& launch, const Job& job) {
 
 }  // namespace
 
-ExportFile job_file(const Launch& launch, const Job& job, Launcher launcher) {
+ExportFile job_file(const Launch& launch, const JobCommand& job, LauncherKind launcher) {
   switch (launcher) {
-    case Launcher::torchrun:
+    case LauncherKind::torchrun:
       return {"launch.sh", script_for_torchrun(launch, job)};
-    case Launcher::srun:
+    case LauncherKind::srun:
       return {"launch.sh", script_for_slurm(launch, job, false)};
-    case Launcher::sbatch:
+    case LauncherKind::sbatch:
       return {"launch.sbatch", script_for_slurm(launch, job, true)};
-    case Launcher::kubernetes:
+    case LauncherKind::kubernetes:
       return {"launch.yaml", job_set(launch, job)};
   }
   return {};

@@ -16,7 +16,7 @@ enum class Starter {
 };
 
 // The command that one job runs on every node.
-struct Job {
+struct JobCommand {
   Starter starter = Starter::torchrun;
   std::vector<Setting> environment = {};
   std::string program;                      // with its fixed arguments
@@ -25,6 +25,6 @@ struct Job {
 };
 
 // The file that starts the job: a shell script, a batch script of Slurm, or a JobSet of Kubernetes.
-ExportFile job_file(const Launch& launch, const Job& job, Launcher launcher);
+ExportFile job_file(const Launch& launch, const JobCommand& job, LauncherKind launcher);
 
 }  // namespace paraplan

@@ -35,7 +35,7 @@ const char* to_string(Target target) {
   return kNames[static_cast<size_t>(target)];
 }
 
-const char* to_string(Launcher launcher) {
+const char* to_string(LauncherKind launcher) {
   return kLaunchers[static_cast<size_t>(launcher)];
 }
 
@@ -51,11 +51,11 @@ Target target_named(const std::string& name) {
   return static_cast<Target>(place_of(kNames, name));
 }
 
-Launcher launcher_named(const std::string& name) {
-  return static_cast<Launcher>(place_of(kLaunchers, name));
+LauncherKind launcher_named(const std::string& name) {
+  return static_cast<LauncherKind>(place_of(kLaunchers, name));
 }
 
-Export export_launch(const Launch& launch, Target target, Launcher launcher,
+Export export_launch(const Launch& launch, Target target, LauncherKind launcher,
                      const std::vector<std::string>& remarks) {
   if (const auto obstacle = inexpressible(launch, target))
     throw InputError(

@@ -12,14 +12,14 @@ enum class Target { megatron, megatron_bridge, torchtitan, deepspeed, accelerate
 inline constexpr int kTargets = 7;
 
 // How the processes of a job are started.
-enum class Launcher { torchrun, srun, sbatch, kubernetes };
+enum class LauncherKind { torchrun, srun, sbatch, kubernetes };
 
 const char* to_string(Target);
-const char* to_string(Launcher);
+const char* to_string(LauncherKind);
 std::vector<std::string> target_names();
 std::vector<std::string> launcher_names();
-Target target_named(const std::string& name);      // one of target_names()
-Launcher launcher_named(const std::string& name);  // one of launcher_names()
+Target target_named(const std::string& name);          // one of target_names()
+LauncherKind launcher_named(const std::string& name);  // one of launcher_names()
 
 // One of the files of an export.
 struct ExportFile {
@@ -34,7 +34,7 @@ struct Export {
 
 // The files with which `target` trains as `launch` says. `remarks` are lines for the head of the file that
 // starts the job. Throws InputError that names the setting which the framework cannot express.
-Export export_launch(const Launch& launch, Target target, Launcher launcher,
+Export export_launch(const Launch& launch, Target target, LauncherKind launcher,
                      const std::vector<std::string>& remarks);
 
 }  // namespace paraplan

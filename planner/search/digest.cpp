@@ -37,6 +37,11 @@ void add_hardware_lists(std::string& text, const HardwareProfile& hardware) {
              fmt::format("{} {} {} {} {} {}", to_string(sample.precision), sample.m, sample.n, sample.k,
                          sample.batch, sample.seconds));
   }
+  for (const AttentionSample& s : hardware.device.attention_samples) {
+    add_line(text, "hardware.attention_sample",
+             fmt::format("{} {} {} {} {} {} {}", to_string(s.kernel), s.backward, s.causal, s.heads, s.width,
+                         s.seq_length, s.seconds));
+  }
   for (const OpSample& s : hardware.device.op_samples) {
     add_line(text, "hardware.op_sample",
              fmt::format("{} {} {} {} {} {} {} {} {} {} {} {}", to_string(s.precision), to_string(s.kind),

@@ -29,10 +29,11 @@ TEST_P(OfSoftware, RememberedTailsAreThoseOfTheLayout) {
   for (int i = 0; i < 300; ++i) {
     const Layout layout = random_valid_layout(s, random);
     const GroupPlacements groups = place_groups(layout, s.cluster.devices_per_node);
-    const double backward_s = 0.01 * static_cast<double>(random_below(random, 4));
+    const StagePassSeconds passes{0.01 * static_cast<double>(random_below(random, 4)),
+                                  0.01 * static_cast<double>(random_below(random, 4))};
     for (const TailStage& stage : stages) {
       TailPricer fresh(s, pricer);
-      expect_equal(all.time(layout, groups, stage, backward_s), fresh.time(layout, groups, stage, backward_s),
+      expect_equal(all.time(layout, groups, stage, passes), fresh.time(layout, groups, stage, passes),
                    layout);
     }
   }
@@ -53,8 +54,9 @@ TEST(TailTime, AReductionHidesBehindTheBackwardPass) {
   const Layout layout{.data = s.cluster.devices()};
   const GroupPlacements groups = place_groups(layout, s.cluster.devices_per_node);
   const TailStage stage{.state = {.parameters = 1e9}};
-  const double exposed_s = tails.time(layout, groups, stage, 0).until_sum_s(),
-               hidden_s = tails.time(layout, groups, stage, 1e3).until_sum_s();
+  const double exposed_s = tails.time(layout, groups, stage, {}).until_sum_s(),
+               hidden_s =
+                   tails.time(layout, groups, stage, {.forward_s = 0, .backward_s = 1e3}).until_sum_s();
   EXPECT_LT(hidden_s, exposed_s);
   EXPECT_GT(hidden_s, 0);
 }

@@ -27,7 +27,8 @@ Launch launch_with(const FeatureExample& example) {
   return launch_of(scenario, layout);
 }
 
-std::string starting_file(const Launch& launch, Target target, Launcher launcher = Launcher::torchrun) {
+std::string starting_file(const Launch& launch, Target target,
+                          LauncherKind launcher = LauncherKind::torchrun) {
   return export_launch(launch, target, launcher, {"a remark"}).files.back().text;
 }
 
@@ -68,7 +69,7 @@ TEST(Export, RefusesAModelOfNoPreset) {
   Launch launch = launch_with({"data=2"});
   launch.model.kinds.front().norm = NormKind::layer;
   try {
-    export_launch(launch, Target::megatron, Launcher::torchrun, {});
+    export_launch(launch, Target::megatron, LauncherKind::torchrun, {});
     FAIL();
   } catch (const InputError& error) {
     EXPECT_EQ(error.key, "model");
@@ -92,14 +93,14 @@ TEST(Export, SetsTheConnectionsThatMegatronAsserts) {
 
 TEST(Export, StartsWithEveryLauncher) {
   const Launch launch = launch_with({"data=2"});
-  const auto file = [&](Launcher launcher) {
+  const auto file = [&](LauncherKind launcher) {
     return export_launch(launch, Target::megatron, launcher, {"a remark"}).files.back();
   };
-  EXPECT_TRUE(contains(file(Launcher::srun).text,
+  EXPECT_TRUE(contains(file(LauncherKind::srun).text,
                        "\nsrun --nodes 1 --ntasks-per-node 1 --gpus-per-node 2 bash -c '"));
-  EXPECT_EQ(file(Launcher::sbatch).name, "launch.sbatch");
-  EXPECT_TRUE(contains(file(Launcher::sbatch).text, "#SBATCH --nodes=1\n"));
-  EXPECT_TRUE(contains(file(Launcher::kubernetes).text, "kind: JobSet\n"));
+  EXPECT_EQ(file(LauncherKind::sbatch).name, "launch.sbatch");
+  EXPECT_TRUE(contains(file(LauncherKind::sbatch).text, "#SBATCH --nodes=1\n"));
+  EXPECT_TRUE(contains(file(LauncherKind::kubernetes).text, "kind: JobSet\n"));
   for (const std::string& name : launcher_names())
     EXPECT_TRUE(contains(file(launcher_named(name)).text, "# a remark\n")) << name;
 }

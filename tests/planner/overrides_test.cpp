@@ -64,7 +64,7 @@ TEST(Overrides, WarnOfAValueFarFromShippedOnes) {
   EXPECT_EQ(warnings("3350"), std::vector<std::string>{});
   EXPECT_EQ(warnings("3.35"),
             std::vector<std::string>{
-                "command line: hardware.device.memory_bandwidth_GBps: 3.35 GB/s is far below the 900 to 8000 "
+                "command line: hardware.device.memory_bandwidth_GBps: 3.35 GB/s is far below the 600 to 8000 "
                 "GB/s of shipped profiles; the unit is GB/s"});
 }
 

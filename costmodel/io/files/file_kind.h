@@ -18,6 +18,7 @@ enum class FileKind {
   run,
   measured_rows,
   gemm_samples,
+  attention_samples,
   collective_samples,
   op_samples,
   sweep,

@@ -7,6 +7,7 @@
 #include "costmodel/io/files/file_kind.h"
 #include "costmodel/io/files/files.h"
 #include "costmodel/io/files/search_path.h"
+#include "costmodel/io/profiles/attention_samples.h"
 #include "costmodel/io/profiles/gemm_samples.h"
 #include "costmodel/io/profiles/node_pairs.h"
 #include "costmodel/io/profiles/op_samples.h"
@@ -73,7 +74,8 @@ void read_fields(TomlReader& reader, const ProfileFields& fields, bool based) {
   for (const FlagField& field : fields.flags) *field.flag = reader.find_flag(field.key).value_or(*field.flag);
   for (const WordField& field : fields.words) {
     const std::optional<std::string> text = reader.find_text(field.key);
-    if (!text && !based) reader.note_missing(field.key, "one of " + comma_separated(field.words));
+    if (!text && !based && !field.optional)
+      reader.note_missing(field.key, "one of " + comma_separated(field.words));
     if (text && !field.set(*text)) reader.fail_word(field.key, *text, field.words);
   }
 }
@@ -136,11 +138,12 @@ struct ProfileReader {
 
 // Tables of samples beside the profile; the keys that name them may be absent.
 struct SampleFiles {
-  std::optional<std::string> gemms, ops, collectives;
+  std::optional<std::string> gemms, attention, ops, collectives;
 };
 
 SampleFiles read_sample_files(TomlReader& reader) {
   return {.gemms = reader.find_text("gemm_samples"),
+          .attention = reader.find_text("attention_samples"),
           .ops = reader.find_text("op_samples"),
           .collectives = reader.find_text("collective_samples")};
 }
@@ -155,6 +158,7 @@ void load_samples(const TomlReader& reader, const SampleFiles& files, const std:
     samples = read(file);
   };
   load("gemm_samples", files.gemms, load_gemm_samples, profile.device.gemm_samples);
+  load("attention_samples", files.attention, load_attention_samples, profile.device.attention_samples);
   load("op_samples", files.ops, load_op_samples, profile.device.op_samples);
   load("collective_samples", files.collectives, load_collective_samples, profile.node.samples);
 }
@@ -250,6 +254,7 @@ HardwareProfile hardware(const Chain& chain) {
   if (!pairs.empty())
     profile.node.pairs = parse_node_pairs(reader, "node.pairs", pairs, profile.node.devices);
   profile.device.gemm_samples.clear();
+  profile.device.attention_samples.clear();
   profile.device.op_samples.clear();
   profile.node.samples.clear();
   load_samples(reader, samples, behind_link(chain.back()).parent_path(), profile);

@@ -65,6 +65,9 @@ class SampleRow {
     return *value;
   }
 
+  // Empty where the file lacks the column.
+  std::string text(const std::string& column) const { return table_.cell(row_, column); }
+
   // Whether the file has this column.
   bool has(const std::string& column) const {
     return std::ranges::find(table_.columns, column) != table_.columns.end();
@@ -112,6 +115,7 @@ CollectiveSample collective_sample(const SampleRow& row) {
   sample.bytes = row.positive("bytes");
   sample.seconds = row.positive("seconds");
   sample.noise = row.not_negative("noise");
+  sample.source = row.text("source");
   return sample;
 }
 
@@ -125,7 +129,9 @@ std::vector<OpSample> load_op_samples(const std::filesystem::path& file) {
 }
 
 std::vector<CollectiveSample> load_collective_samples(const std::filesystem::path& file) {
-  const TsvTable table = TsvTable::load(file, collective_columns(), collective_columns());
+  std::vector<std::string> columns = collective_columns();
+  columns.emplace_back("source");
+  const TsvTable table = TsvTable::load(file, columns, collective_columns());
   std::vector<CollectiveSample> samples;
   for (const TsvTable::Row& row : table.rows) samples.push_back(collective_sample({table, row}));
   return samples;
@@ -142,9 +148,11 @@ std::string to_tsv(const std::vector<OpSample>& samples) {
 }
 
 std::string to_tsv(const std::vector<CollectiveSample>& samples) {
-  std::string text = fmt::format("{}\n", fmt::join(collective_columns(), "\t"));
+  const bool sourced = std::ranges::any_of(samples, [](const auto& s) { return !s.source.empty(); });
+  std::string text = fmt::format("{}{}\n", fmt::join(collective_columns(), "\t"), sourced ? "\tsource" : "");
   for (const CollectiveSample& s : samples) {
-    text += fmt::format("{}\t{}\t{}\t{}\t{}\n", to_string(s.kind), s.ranks, s.bytes, s.seconds, s.noise);
+    text += fmt::format("{}\t{}\t{}\t{}\t{}{}\n", to_string(s.kind), s.ranks, s.bytes, s.seconds, s.noise,
+                        sourced ? "\t" + s.source : "");
   }
   return text;
 }

@@ -48,15 +48,15 @@ void add_device(Device& d, ProfileFields& fields) {
   fields.constants.insert(
       fields.constants.end(),
       {
-          {"device.memory_GiB", kGibi, &d.memory_bytes, kSize, kRequired, by_kind(d, {15, 192}, {4, 160})},
+          {"device.memory_GiB", kGibi, &d.memory_bytes, kSize, kRequired, by_kind(d, {15, 280}, {4, 160})},
           {"device.memory_bandwidth_GBps", kGigaBytes, &d.memory_bytes_per_s, kSize, kRequired,
-           by_kind(d, {900, 8000}, {10, 1100})},
+           by_kind(d, {600, 8000}, {10, 1100})},
           {"device.memory_efficiency", kOne, &d.memory_efficiency, kFraction, kRequired, usual(0.25, 0.95)},
           // 0 or absent: the precision is not supported.
           {"device.peak_fp16_TFLOPs", kTera, &d.peak_fp16_flop_per_s, kAmount, kOrZero,
-           by_kind(d, {100, 2500}, {3, 60})},
+           by_kind(d, {70, 2500}, {3, 60})},
           {"device.peak_bf16_TFLOPs", kTera, &d.peak_bf16_flop_per_s, kAmount, kOrZero,
-           by_kind(d, {150, 2500}, kNoneShipped)},
+           by_kind(d, {70, 2500}, kNoneShipped)},
           {"device.peak_fp32_TFLOPs", kTera, &d.peak_fp32_flop_per_s, kAmount, kOrZero,
            by_kind(d, {15, 300}, {0.1, 10})},
       });
@@ -66,7 +66,7 @@ void add_kernels(Device& d, ProfileFields& fields) {
   fields.constants.insert(
       fields.constants.end(),
       {
-          {"device.gemm_efficiency", kOne, &d.gemm_efficiency, kFraction, kRequired, usual(0.2, 0.95)},
+          {"device.gemm_efficiency", kOne, &d.gemm_efficiency, kFraction, kRequired, usual(0.2, 1)},
           // 1 or absent: training runs at the clock of the microbenchmarks.
           {"device.sustained_rate", kOne, &d.sustained_rate, {0, 2, true}, kOrOne, usual(0.7, 1)},
           {"device.gemm_depth_overhead", kOne, &d.gemm_depth_overhead, kAmount, kRequired, usual(30, 400)},
@@ -74,10 +74,10 @@ void add_kernels(Device& d, ProfileFields& fields) {
            usual(0.08, 0.7)},
           // 0 or absent: no flash attention on this device; software that uses it is refused.
           {"device.flash_forward_efficiency", kOne, &d.flash_forward_efficiency, kShare, kOrZero,
-           usual(0.5, 0.7)},
+           usual(0.27, 0.8)},
           {"device.flash_backward_efficiency", kOne, &d.flash_backward_efficiency, kShare, kOrZero,
-           usual(0.4, 0.6)},
-          {"device.processors", kOne, &d.processors, kCount, kRequired, by_kind(d, {60, 160}, {1, 192})},
+           usual(0.16, 0.65)},
+          {"device.processors", kOne, &d.processors, kCount, kRequired, by_kind(d, {60, 304}, {1, 192})},
           {"device.tile_rows", kOne, &d.tile_rows, kCount, kRequired, usual(64, 256)},
           {"device.tile_columns", kOne, &d.tile_columns, kCount, kRequired, usual(64, 128)},
           {"device.kernel_floor_us", kMicro, &d.kernel_floor_s, kTime, kRequired, usual(0.5, 10)},
@@ -98,8 +98,8 @@ void add_host(Host& h, ProfileFields& fields) {
       {
           // 0 or absent: no room for offloaded state. With memory, the three rates are needed too.
           {"host.memory_GiB", kGibi, &h.memory_bytes, kAmount, kOrZero, usual(128, 2048)},
-          {"host.device_link_GBps", kGigaBytes, &h.device_link_bytes_per_s, kAmount, kOrZero, usual(10, 100)},
-          {"host.node_link_GBps", kGigaBytes, &h.node_link_bytes_per_s, kAmount, kOrZero, usual(25, 250)},
+          {"host.device_link_GBps", kGigaBytes, &h.device_link_bytes_per_s, kAmount, kOrZero, usual(10, 360)},
+          {"host.node_link_GBps", kGigaBytes, &h.node_link_bytes_per_s, kAmount, kOrZero, usual(25, 1500)},
           {"host.adam_parameters_per_s", kOne, &h.adam_parameters_per_s, kParameters, kOrZero,
            usual(5e8, 4e9)},
           // 0 or absent: not known.
@@ -114,9 +114,9 @@ void add_node(NodeLinks& n, ProfileFields& fields) {
   fields.constants.insert(
       fields.constants.end(),
       {
-          {"node.links_per_device", kOne, &n.links_per_device, kScale, kOrZero, usual(4, 18)},
+          {"node.links_per_device", kOne, &n.links_per_device, kScale, kOrZero, usual(2, 18)},
           {"node.link_GBps", kGigaBytes, &n.link_bytes_per_s, kSize, kOrZero, usual(5, 100)},
-          {"node.host_link_GBps", kGigaBytes, &n.host_link_bytes_per_s, kSize, kOrZero, usual(8, 32)},
+          {"node.host_link_GBps", kGigaBytes, &n.host_link_bytes_per_s, kSize, kOrZero, usual(8, 63)},
           {"node.collective_efficiency", kOne, &n.collective_efficiency, kFraction, kOrZero, usual(0.5, 1)},
           {"node.latency_us", kMicro, &n.latency_s, kTime, kOrZero, usual(15, 50)},
           {"node.hop_us", kMicro, &n.hop_s, kTime, kOrZero, usual(0.2, 10)},
@@ -124,6 +124,7 @@ void add_node(NodeLinks& n, ProfileFields& fields) {
 }
 
 void add_fusion(Fusion& f, ProfileFields& fields) {
+  fields.words.push_back(word_field("fusion.attention_kernel", f.attention_kernel, true));
   fields.flags.insert(fields.flags.end(), {
                                               {"fusion.softmax", &f.softmax},
                                               {"fusion.gelu", &f.gelu},
@@ -142,6 +143,7 @@ void add_fusion(Fusion& f, ProfileFields& fields) {
 }
 
 void add_host_cost(HostCost& h, ProfileFields& fields) {
+  fields.flags.push_back({"host.launch_blocking", &h.launch_blocking});
   fields.constants.insert(
       fields.constants.end(),
       {
@@ -162,8 +164,8 @@ void add_state(StateBytes& s, OptimizerCost& o, ProfileFields& fields) {
       {
           {"state.gradient_bytes", kOne, &s.gradient, kBytes, kRequired, usual(2, 6)},
           {"state.moment_bytes", kOne, &s.moments, kBytes, kRequired, usual(8, 8)},
-          {"state.master_weight_bytes", kOne, &s.master_weight, kBytes, kRequired, usual(4, 4)},
-          {"state.gradient_copy_bytes", kOne, &s.gradient_copy, kBytes, kRequired, usual(2, 4)},
+          {"state.master_weight_bytes", kOne, &s.master_weight, kBytes, kRequired, usual(2, 4)},
+          {"state.gradient_copy_bytes", kOne, &s.gradient_copy, kBytes, kRequired, usual(2, 6)},
           {"state.update_temporary_bytes", kOne, &s.update_temporary, kBytes, kRequired, usual(4, 12)},
           {"state.reduced_gradient_bytes", kOne, &s.reduced_gradient, {0, 64, true}, kRequired, usual(2, 4)},
           {"optimizer.bytes_per_parameter", kOne, &o.bytes_per_parameter, kPasses, kRequired, usual(30, 270)},
@@ -184,6 +186,10 @@ void add_communication(Communication& c, ProfileFields& fields) {
           {"communication.keeps_sent_activations", &c.keeps_sent_activations},
           {"communication.scatter_gather_sends", &c.scatter_gather_sends},
           {"communication.gradient_collectives_beside_gemm", &c.gradient_collectives_beside_gemm},
+          {"communication.reduces_through_buckets", &c.reduces_through_buckets},
+          {"communication.gathers_beside_forward", &c.gathers_beside_forward},
+          {"communication.tensor_by_tensor", &c.tensor_by_tensor},
+          {"communication.prefetches", &c.prefetches},
           {"communication.reduces_by_block", &c.reduces_by_block},
           {"communication.checkpoints_over_tensor", &c.checkpoints_over_tensor},
       });
@@ -201,11 +207,12 @@ void add_communication(Communication& c, ProfileFields& fields) {
 void add_memory(FrameworkMemory& m, ProfileFields& fields) {
   fields.words.push_back(word_field("memory.frees_saved", m.frees_saved));
   fields.flags.push_back({"memory.keeps_score_buffer", &m.keeps_score_buffer});
+  fields.flags.push_back({"memory.late_gradients", &m.late_gradients});
   fields.flags.push_back({"memory.placeholder_gradients", &m.placeholder_gradients});
   fields.constants.insert(
       fields.constants.end(),
       {
-          {"memory.fixed_MiB", kMebi, &m.fixed_bytes, kAmount, kRequired, usual(8, 500)},
+          {"memory.fixed_MiB", kMebi, &m.fixed_bytes, kAmount, kRequired, usual(8, 2000)},
           // 0 or absent: nothing beside the softmax.
           {"memory.loss_forward_bytes", kOne, &m.loss_forward_bytes, kBytes, kOrZero, usual(2, 14)},
           {"memory.loss_backward_bytes", kOne, &m.loss_backward_bytes, kBytes, kOrZero, usual(2, 14)},
@@ -249,7 +256,7 @@ ProfileFields profile_fields(Network& n) {
   ProfileFields fields;
   fields.constants = {
       {"nics_per_node", kOne, &n.nics_per_node, kScale, kRequired, usual(1, 32)},
-      {"nic_GBps", kGigaBytes, &n.nic_bytes_per_s, kSize, kRequired, usual(1.25, 60)},
+      {"nic_GBps", kGigaBytes, &n.nic_bytes_per_s, kSize, kRequired, usual(1.25, 900)},
       {"collective_efficiency", kOne, &n.collective_efficiency, kFraction, kRequired, usual(0.02, 1)},
       {"point_to_point_efficiency", kOne, &n.point_to_point_efficiency, kFraction, kRequired, usual(0.1, 1)},
       {"latency_us", kMicro, &n.latency_s, kTime, kRequired, usual(10, 200)},

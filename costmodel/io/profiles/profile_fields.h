@@ -46,7 +46,7 @@ struct FlagField {
 struct ProfileFields {
   std::vector<ConstantField> constants;
   std::vector<FlagField> flags;
-  std::vector<WordField> words;  // always required
+  std::vector<WordField> words;
 };
 
 ProfileFields profile_fields(HardwareProfile& profile);

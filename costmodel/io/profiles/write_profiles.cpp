@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "costmodel/io/profiles/attention_samples.h"
 #include "costmodel/io/profiles/gemm_samples.h"
 #include "costmodel/io/profiles/node_pairs.h"
 #include "costmodel/io/profiles/op_samples.h"
@@ -42,6 +43,7 @@ struct SampleTable {
   FileKind kind;
 };
 constexpr SampleTable kGemms{"gemm_samples", ".gemm.tsv", FileKind::gemm_samples};
+constexpr SampleTable kAttention{"attention_samples", ".attention.tsv", FileKind::attention_samples};
 constexpr SampleTable kOpSamples{"op_samples", ".ops.tsv", FileKind::op_samples};
 constexpr SampleTable kCollectives{"collective_samples", ".collectives.tsv", FileKind::collective_samples};
 
@@ -141,7 +143,7 @@ FileSet plain_files(Profile profile, const std::filesystem::path& file) {
 
 std::vector<std::pair<std::filesystem::path, FileKind>> sample_tables(const std::filesystem::path& file) {
   std::vector<std::pair<std::filesystem::path, FileKind>> tables;
-  for (const SampleTable& table : {kGemms, kOpSamples, kCollectives})
+  for (const SampleTable& table : {kGemms, kAttention, kOpSamples, kCollectives})
     tables.emplace_back(path_of(table, file), table.kind);
   return tables;
 }
@@ -152,6 +154,7 @@ FileSet profile_files(const HardwareProfile& profile, const std::filesystem::pat
   FileSet files;
   if (!profile.description.empty()) writer.add("description", quoted(profile.description));
   writer.add_samples(kGemms, profile.device.gemm_samples, file, files);
+  writer.add_samples(kAttention, profile.device.attention_samples, file, files);
   writer.add_samples(kOpSamples, profile.device.op_samples, file, files);
   writer.add_samples(kCollectives, profile.node.samples, file, files);
   writer.add(profile_fields(copy));

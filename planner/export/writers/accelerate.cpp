@@ -62,7 +62,7 @@ std::string accelerate_config(const Launch& launch) {
 
 TargetFiles write_accelerate(const Launch& launch) {
   TargetFiles written = hf_trainer(launch);
-  Job& job = written.job;
+  JobCommand& job = written.job;
   job.starter = Starter::accelerate;
   job.program = "--config_file accelerate.yaml " + job.program;
   // FSDP does the checkpointing itself.

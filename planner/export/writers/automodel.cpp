@@ -103,7 +103,8 @@ std::string automodel_config(const Launch& launch) {
 }  // namespace
 
 TargetFiles write_automodel(const Launch& launch) {
-  Job job{.program = "-m nemo_automodel.recipes.llm.train_ft", .arguments = {"--config automodel.yaml"}};
+  JobCommand job{.program = "-m nemo_automodel.recipes.llm.train_ft",
+                 .arguments = {"--config automodel.yaml"}};
   return {{{"model/config.json", hf_config(launch)}, {"automodel.yaml", automodel_config(launch)}},
           job,
           {"Written for nemo-automodel 0.7; the folder model/ holds the model's sizes.",

@@ -9,7 +9,7 @@ namespace paraplan {
 TargetFiles hf_trainer(const Launch& launch) {
   const bool bert = launch.model.task == TrainingTask::masked_tokens;
   const char* script = bert ? "run_mlm.py" : "run_clm.py";
-  Job job{.program = fmt::format("\"${{TRAIN_SCRIPT:-{}}}\"", script)};
+  JobCommand job{.program = fmt::format("\"${{TRAIN_SCRIPT:-{}}}\"", script)};
   job.arguments = {"--config_name model.json",
                    fmt::format("{} {}", bert ? "--max_seq_length" : "--block_size", launch.seq_length),
                    fmt::format("--per_device_train_batch_size {}", launch.layout.micro_batch),

@@ -35,8 +35,8 @@ std::string flag(const Setting& setting) {
 
 TargetFiles write_megatron(const Launch& launch) {
   const bool bert = launch.model.task == TrainingTask::masked_tokens;
-  Job job{.environment = megatron_environment(launch),
-          .program = bert ? "pretrain_bert.py" : "pretrain_gpt.py"};
+  JobCommand job{.environment = megatron_environment(launch),
+                 .program = bert ? "pretrain_bert.py" : "pretrain_gpt.py"};
   for (const Setting& setting : megatron_model(launch)) job.arguments.push_back(flag(setting));
   for (const Setting& setting : megatron_layout(launch)) job.arguments.push_back(flag(setting));
   for (const char* argument : {"--tokenizer-type NullTokenizer", "--mock-data", "--lr 1e-4",

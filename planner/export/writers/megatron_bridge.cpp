@@ -111,7 +111,8 @@ std::string train_script(const Launch& launch) {
 }  // namespace
 
 TargetFiles write_megatron_bridge(const Launch& launch) {
-  Job job{.environment = megatron_environment(launch), .program = "train.py", .arguments = overrides(launch)};
+  JobCommand job{
+      .environment = megatron_environment(launch), .program = "train.py", .arguments = overrides(launch)};
   std::vector<std::string> notes = {
       "Written for megatron-bridge 0.6.",
       "train.py holds the model and mock data; the layout is on the command line."};

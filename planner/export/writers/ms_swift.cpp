@@ -33,7 +33,7 @@ const char* torch_dtype(Precision precision) {
 }  // namespace
 
 TargetFiles write_ms_swift(const Launch& launch) {
-  Job job{
+  JobCommand job{
       .starter = Starter::environment, .environment = megatron_environment(launch), .program = "megatron pt"};
   job.arguments = {"--model model", "--max_length " + std::to_string(launch.seq_length),
                    std::string("--torch_dtype ") + torch_dtype(launch.precision)};

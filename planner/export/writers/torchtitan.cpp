@@ -112,9 +112,8 @@ std::string module_text(const Launch& launch) {
 }  // namespace
 
 TargetFiles write_torchtitan(const Launch& launch) {
-  Job job{.environment = {{"PYTHONPATH", "\"$PWD${PYTHONPATH:+:$PYTHONPATH}\""}},
-          .program = "-m torchtitan.train",
-          .arguments = {"--module paraplan_job", "--config job"}};
+  // Python looks for modules in the working folder first.
+  JobCommand job{.program = "-m torchtitan.train", .arguments = {"--module paraplan_job", "--config job"}};
   std::vector<std::string> notes = {
       "Written for torchtitan 0.3; start it in the folder of paraplan_job.py.",
       "Data, tokenizer and optimizer are those of torchtitan's debug model: put yours in their place."};

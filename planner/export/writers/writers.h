@@ -9,7 +9,7 @@ namespace paraplan {
 // What a target's writer makes: files beside the one that starts the job, and the command of that.
 struct TargetFiles {
   std::vector<ExportFile> files;
-  Job job;
+  JobCommand job;
   std::vector<std::string> notes;  // what the user has to add or know
 };
 

@@ -120,7 +120,7 @@ class UnusualValues : public testing::Test {
 TEST_F(UnusualValues, NameFileLineKeyAndUnit) {
   EXPECT_EQ(warnings("3350"), std::vector<std::string>{});
   EXPECT_EQ(warnings("3.35"),
-            std::vector<std::string>{"h.toml:4: device.memory_bandwidth_GBps: 3.35 GB/s is far below the 900 "
+            std::vector<std::string>{"h.toml:4: device.memory_bandwidth_GBps: 3.35 GB/s is far below the 600 "
                                      "to 8000 GB/s of shipped profiles; the unit is GB/s"});
   EXPECT_EQ(warnings("335000").size(), 1U);
 }
