@@ -27,8 +27,7 @@ WordField word_field(std::string key, E& value, bool optional = false) {
     if (parsed) value = *parsed;
     return parsed.has_value();
   };
-  return {std::move(key), [&value] { return std::string(to_string(value)); }, set, name_list<E>(),
-          optional};
+  return {std::move(key), [&value] { return std::string(to_string(value)); }, set, name_list<E>(), optional};
 }
 
 }  // namespace paraplan

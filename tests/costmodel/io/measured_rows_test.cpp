@@ -53,7 +53,7 @@ TEST_F(MeasuredRows, LayersOfSeveralKindsHaveAnOrderOfTheirOwn) {
                   "[[kind]]\nname = \"b\"\nnorm = \"rms\"\n" + kind +
                   "[[pattern]]\nkind = \"a\"\n[[pattern]]\nkind = \"b\"\n");
   EXPECT_EQ(row_error("\tmodel\tlayers", "x\t4\t2\t1\t8\t0.25\tmixed\t12"),
-            "jobs/rows.tsv:2: layers: must be 24: model \"mixed\" has several kinds of layers, in an order "
+            "rows.tsv:2: layers: must be 24: model \"mixed\" has several kinds of layers, in an order "
             "of their own; "
             "is 12");
 }
