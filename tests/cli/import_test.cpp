@@ -47,14 +47,15 @@ TEST(ImportCommand, AScenarioNamesAConfigurationOrTheFileMadeOfIt) {
   const std::string job =
       "hardware = \"h100_sxm\"\nsoftware = \"megatron_core\"\n[cluster]\nnodes = 1\ndevices_per_node = 8\n"
       "[training]\nseq_length = 4096\nglobal_batch = 16\nprecision = \"bf16\"\n";
-  std::ofstream(folder / "a.toml") << "model = \"qwen/\"\n" << job;
-  std::ofstream(folder / "b.toml") << "model = \"qwen.toml\"\n" << job;
   ASSERT_EQ(
       run_paraplan("import " + folder.string() + "/qwen --out " + folder.string() + "/qwen.toml").exit_code,
       0);
-  const std::string rest = " --layout data=2,tensor=4,pipeline=1,micro_batch=1 --json";
-  const Outcome config = run_paraplan("predict " + folder.string() + "/a.toml" + rest);
-  const Outcome file = run_paraplan("predict " + folder.string() + "/b.toml" + rest);
+  const auto predicted = [&](const std::string& model) {
+    std::ofstream(folder / "job.toml") << "model = \"" << model << "\"\n" << job;
+    return run_paraplan("predict " + folder.string() +
+                        "/job.toml --layout data=2,tensor=4,pipeline=1,micro_batch=1 --json");
+  };
+  const Outcome config = predicted("qwen/"), file = predicted("qwen.toml");
   EXPECT_EQ(config.exit_code, 0) << config.err;
   EXPECT_NE(config.out.find("\"iteration_time_s\""), std::string::npos);
   EXPECT_EQ(file.out, config.out);
