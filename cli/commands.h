@@ -23,6 +23,7 @@ void add_validate(CLI::App& app, Command& chosen);
 void add_calibrate(CLI::App& app, Command& chosen);
 void add_profile(CLI::App& app, Command& chosen);
 void add_run(CLI::App& app, Command& chosen);
+void add_import(CLI::App& app, Command& chosen);
 void add_export(CLI::App& app, Command& chosen);
 void add_check(CLI::App& app, Command& chosen);
 void add_support(CLI::App& app, Command& chosen);

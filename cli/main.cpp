@@ -35,6 +35,7 @@ int parse(int argc, char** argv, Command& chosen) {
   add_calibrate(app, chosen);
   add_profile(app, chosen);
   add_run(app, chosen);
+  add_import(app, chosen);
   add_export(app, chosen);
   add_check(app, chosen);
   add_support(app, chosen);

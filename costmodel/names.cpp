@@ -1,20 +1,10 @@
 #include "costmodel/names.h"
 
 #include <array>
-#include <cassert>
 #include <iterator>
 
 namespace paraplan {
 namespace {
-
-template <class E>
-const char* name_of(E value) {
-  for (const EnumName<E>& entry : enum_names<E>()) {
-    if (entry.value == value) return entry.name;
-  }
-  assert(false && "enum value without a name");
-  return "";
-}
 
 constexpr EnumName<Provenance> kProvenanceNames[] = {
     {Provenance::assumed, "assumed"},   {Provenance::datasheet, "datasheet"},

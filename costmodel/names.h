@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cassert>
 #include <optional>
 #include <span>
 #include <string>
@@ -61,6 +62,22 @@ std::span<const EnumName<Axis>> enum_names();
 template <>
 std::span<const EnumName<Family>> enum_names();
 template <>
+std::span<const EnumName<NormKind>> enum_names();
+template <>
+std::span<const EnumName<NormPlace>> enum_names();
+template <>
+std::span<const EnumName<Branches>> enum_names();
+template <>
+std::span<const EnumName<Positions>> enum_names();
+template <>
+std::span<const EnumName<Activation>> enum_names();
+template <>
+std::span<const EnumName<TrainingTask>> enum_names();
+template <>
+std::span<const EnumName<QueryKeyNorm>> enum_names();
+template <>
+std::span<const EnumName<RouterScore>> enum_names();
+template <>
 std::span<const EnumName<TimeCategory>> enum_names();
 template <>
 std::span<const EnumName<PriceOrigin>> enum_names();
@@ -82,6 +99,16 @@ std::optional<E> from_string(std::string_view name) {
     if (name == entry.name) return entry.value;
   }
   return std::nullopt;
+}
+
+// The word of a value that has one.
+template <class E>
+const char* name_of(E value) {
+  for (const EnumName<E>& entry : enum_names<E>()) {
+    if (entry.value == value) return entry.name;
+  }
+  assert(false && "enum value without a name");
+  return "";
 }
 
 // All words of an enum, in the order of its declaration.

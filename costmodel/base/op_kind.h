@@ -42,8 +42,18 @@ enum class OpKind {
   host_copy,           // between host and device memory
   gradient_norm,       // of a rank's gradients
   adam,                // gradients -> weights and moments
+  relu,                // x[, bias] -> y      g(y), x[, bias] -> g(x)
+  geglu,               // x -> y              g(y), x -> g(x)
+  soft_cap,            // x -> y              g(y), x -> g(x)
+  latent_keys,      // q, latent, kv -> q, k     g(q), g(k), g(v) -> g(q), g(latent), g(kv): turned and joined
+  attention_sinks,  // backward only, weight: statistics, sinks -> g(sinks)
+  route,            // logits -> weights, indices, probabilities    g(weights), probabilities -> g(logits)
+  permute,          // x, indices -> rows by expert                 g(rows), indices -> g(x)
+  grouped_gemm,     // rows, W -> y          data: g(y), W -> g(rows)       weight: rows, g(y) -> g(W)
+  unpermute,        // y, weights, indices -> x     g(x), y, weights, indices -> g(y), g(weights)
+  gate,             // x, logit -> x           g(x), x, logit -> g(x), g(logit)
 };
-inline constexpr int kOpKinds = 30;
+inline constexpr int kOpKinds = 40;
 const char* to_string(OpKind);
 
 // What is the same for all ops of a kind.
@@ -87,6 +97,16 @@ inline constexpr std::array<OpInfo, kOpKinds> kOps = {{
     {OpKind::host_copy, "host_copy", TimeCategory::offload},
     {OpKind::gradient_norm, "gradient_norm", TimeCategory::optimizer},
     {OpKind::adam, "adam", TimeCategory::optimizer},
+    {OpKind::relu, "relu"},
+    {OpKind::geglu, "geglu"},
+    {OpKind::soft_cap, "soft_cap"},
+    {OpKind::latent_keys, "latent_keys"},
+    {OpKind::attention_sinks, "attention_sinks"},
+    {OpKind::route, "route"},
+    {OpKind::permute, "permute"},
+    {OpKind::grouped_gemm, "grouped_gemm", TimeCategory::gemm},
+    {OpKind::unpermute, "unpermute"},
+    {OpKind::gate, "gate"},
 }};
 
 constexpr const OpInfo& info_of(OpKind kind) {

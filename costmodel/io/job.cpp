@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "costmodel/io/text/text.h"
+#include "costmodel/ops/unpriced.h"
 
 namespace paraplan {
 namespace {
@@ -56,6 +57,8 @@ JobFault check_work(const Scenario& s) {
       !checked_product({s.seq_length, model.vocab})) {
     return {"seq_length", "seq_length x the widest layer must be at most 2^53"};
   }
+  if (const auto what = unpriced(model, s.software.fusion))
+    return {"model", fmt::format("\"{}\": {}", model.name, *what)};
   return {};
 }
 

@@ -50,7 +50,13 @@ std::string model_file(const TsvTable& table, const Row& row, const Scenario& ba
 
 ModelSpec read_model(const TsvTable& table, const Row& row, const Scenario& base, const std::string& file) {
   ModelSpec model = file.empty() ? base.model : load_model(file);
-  if (const auto layers = table.positive_integer(row, "layers")) model.resize(*layers);
+  const auto layers = table.positive_integer(row, "layers");
+  if (layers && model.kinds.size() > 1 && *layers != model.layers())
+    table.fail(row, "layers",
+               fmt::format("must be {}: model \"{}\" has several kinds of layers, in an order of "
+                           "their own; is {}",
+                           model.layers(), model.name, *layers));
+  if (layers && model.kinds.size() == 1) model.resize(*layers);
   return model;
 }
 

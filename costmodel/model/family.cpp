@@ -9,12 +9,13 @@ ModelSpec model_of(const FamilySizes& sizes) {
                      .kv_heads = sizes.kv_heads > 0 ? sizes.kv_heads : sizes.heads,
                      .head_width = sizes.head_width,
                      .qkv_bias = !llama || sizes.qkv_bias,
+                     .output_bias = !llama,
                      .causal = !bert};
   if (sizes.head_width == 0 && sizes.heads > 0) layer.attention.head_width = sizes.hidden / sizes.heads;
   layer.feed_forward = {.width = sizes.ffn > 0 ? sizes.ffn : 4 * sizes.hidden,
-                        .activation = llama ? Activation::swiglu : Activation::gelu};
+                        .activation = llama ? Activation::swiglu : Activation::gelu,
+                        .bias = !llama};
   layer.norm = llama ? NormKind::rms : NormKind::layer;
-  layer.biases = !llama;
   return {.name = sizes.name,
           .kinds = {layer},
           .runs = {{0, sizes.layers}},

@@ -20,6 +20,12 @@ Rule check_layer(const LayerKind& kind, const Layout& l) {
   if (Rule r = divides(a.heads, l.tensor, "heads not divisible by tensor", "heads", "tensor")) return r;
   if (Rule r = divides(kind.feed_forward.width, l.tensor, "ffn not divisible by tensor", "ffn", "tensor"))
     return r;
+  if (Rule r = divides(kind.feed_forward.experts.shared_width, l.tensor, "ffn not divisible by tensor",
+                       "shared_width of experts", "tensor"))
+    return r;
+  if (a.query_key_norm == QueryKeyNorm::projection && l.tensor > 1)
+    return Infeasible{"query_key_norm of whole projections needs tensor 1",
+                      fmt::format("tensor is {}: a rank has a part of the heads alone", l.tensor)};
   if (a.kv_heads % l.tensor == 0 || l.tensor % a.kv_heads == 0) return std::nullopt;
   return Infeasible{
       "kv_heads and tensor do not divide each other",

@@ -51,6 +51,13 @@ TensorId BlockBuilder::input(const char* name, int64_t width) {
   return block_.input;
 }
 
+TensorId BlockBuilder::columns_of(TensorId t, const char* name, int64_t width) {
+  const TensorId view = rows_of(t, name, width);
+  value_alias_[static_cast<size_t>(view)] = value(t);
+  gradient_alias_[static_cast<size_t>(view)] = gradient(t);
+  return view;
+}
+
 TensorId BlockBuilder::fork(TensorId t) {
   const TensorId second = rows_of(t, at(t).name, at(t).width);
   value_alias_[static_cast<size_t>(second)] = value(t);
@@ -180,6 +187,37 @@ TensorId BlockBuilder::gelu(const char* name, TensorId x, WeightId bias) {
   return y;
 }
 
+TensorId BlockBuilder::relu(const char* name, TensorId x, WeightId bias) {
+  const double e = element_bytes(), adds = bias >= 0 ? 1 : 0;
+  const TensorId y = rows_of(x, name, at(x).width);
+  elementwise(OpKind::relu, name, elements(x), {2 * e * (1 + adds), 3 * e, 1 + adds, 1},
+              {{value(x), parameter(bias)}, {value(y)}},
+              {{gradient(y), value(x), parameter(bias)}, {gradient(x)}});
+  return y;
+}
+
+TensorId BlockBuilder::soft_cap(const char* name, TensorId x) {
+  const double e = element_bytes();
+  const TensorId y = rows_of(x, name, at(x).width);
+  at(y).logits = at(x).logits;
+  // Divide, tanh, multiply; backward multiply, gradient of tanh, divide.
+  elementwise(OpKind::soft_cap, name, elements(x), {6 * e, 7 * e, 3, 3}, {{value(x)}, {value(y)}},
+              {{gradient(y), value(x)}, {gradient(x)}});
+  return y;
+}
+
+TensorId BlockBuilder::sum(const char* name, TensorId a, TensorId b) {
+  const TensorId y = rows_of(a, name, at(a).width);
+  forward({.kind = OpKind::add,
+           .name = name,
+           .bytes = 3 * element_bytes() * elements(a),
+           .reads = {value(a), value(b)},
+           .writes = {value(y)}});
+  alias_gradient(a, gradient(y));
+  alias_gradient(b, gradient(y));
+  return y;
+}
+
 TensorId BlockBuilder::norm(const char* name, TensorId x, bool shift) {
   const double e = element_bytes();
   const int64_t width = at(x).width;
@@ -207,13 +245,14 @@ TensorId BlockBuilder::norm(const char* name, TensorId x, bool shift) {
   return y;
 }
 
-TensorId BlockBuilder::bias_dropout_add(const char* name, TensorId x, WeightId bias, TensorId residual,
-                                        double dropout) {
+TensorId BlockBuilder::bias_dropout_add(const char* name, TensorId x, std::array<WeightId, 2> biases,
+                                        TensorId residual, double dropout) {
   const double e = element_bytes(), n = elements(x);
   const double drops = dropout > 0 ? 1 : 0, mask = drops * static_cast<double>(mask_bytes());
   const Traffic fused{3 * e + mask, dropout > 0 ? 2 * e + mask : 0, 1, drops, drops};
   Traffic unfused{3 * e, 0, 1, 0, drops};
-  if (bias >= 0) unfused.forward_bytes += 2 * e, unfused.forward_launches += 1;
+  for (WeightId bias : biases)
+    if (bias >= 0) unfused.forward_bytes += 2 * e, unfused.forward_launches += 1;
   if (dropout > 0) {
     unfused.forward_bytes += 2 * e + mask, unfused.forward_launches += 1;
     unfused.backward_bytes += 2 * e + mask, unfused.backward_launches += 1;
@@ -221,9 +260,10 @@ TensorId BlockBuilder::bias_dropout_add(const char* name, TensorId x, WeightId b
   const TensorId y = rows_of(x, name, at(x).width);
   const TensorId kept = dropout > 0 ? rows_of(x, name, at(x).width, mask_type()) : -1;
   const Operand kept_value = kept < 0 ? Operand{} : value(kept);
-  elementwise(OpKind::bias_dropout_add, name, n, fusion_.bias_dropout_add ? fused : unfused,
-              {{value(x), value(residual), parameter(bias)}, {value(y), kept_value}},
-              {{gradient(y), kept_value}, {gradient(x)}});
+  elementwise(
+      OpKind::bias_dropout_add, name, n, fusion_.bias_dropout_add ? fused : unfused,
+      {{value(x), value(residual), parameter(biases[0]), parameter(biases[1])}, {value(y), kept_value}},
+      {{gradient(y), kept_value}, {gradient(x)}});
   alias_gradient(residual, gradient(y));
   if (dropout == 0) alias_gradient(x, gradient(y));
   return y;
@@ -240,13 +280,13 @@ Op BlockBuilder::collective(OpKind kind, const char* name, TensorId from, Tensor
           .writes = {value(to)}};
 }
 
-TensorId BlockBuilder::enter_tensor_region(const char* name, TensorId x) {
+TensorId BlockBuilder::enter_tensor_region(const char* name, TensorId x, bool beside_gemm) {
   if (shape_.tensor == 1) return x;
   const bool sharded = shape_.sequence_parallel;
   const TensorId full = sharded ? tensor(name, shape_.tokens(), at(x).width) : x;
   Op reduce = collective(sharded ? OpKind::reduce_scatter : OpKind::all_reduce, name, full, x);
   reduce.derivative = Derivative::data;
-  reduce.beside_gemm = true;
+  reduce.beside_gemm = beside_gemm;
   reduce.reads = {gradient(full)}, reduce.writes = {gradient(x)};
   backward(reduce);
   if (!sharded) return x;

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <optional>
+#include <utility>
 
 #include "costmodel/ops/blocks.h"
 
@@ -22,6 +24,9 @@ class BlockBuilder {
   // One with the rows of t, split over the tensor group as they are.
   TensorId rows_of(TensorId t, const char* name, int64_t width);
   TensorId rows_of(TensorId t, const char* name, int64_t width, DataType type);
+
+  // The first or last columns of t: no memory of their own.
+  TensorId columns_of(TensorId t, const char* name, int64_t width);
 
   // A second use of t: its gradient is that of the path it takes; the two are added behind (in the backward
   // pass) whatever is built from t until now on.
@@ -57,7 +62,7 @@ class BlockBuilder {
     double random_numbers = 0;  // per element, forward
   };
   struct Operands {
-    std::array<Operand, 5> reads = {}, writes = {};
+    std::array<Operand, 6> reads = {}, writes = {};
   };
   // The forward op, and the backward op with respect to the data unless `of` says otherwise. An op without
   // launches is left out.
@@ -65,21 +70,37 @@ class BlockBuilder {
                    const Operands& forward_operands, const Operands& backward_operands,
                    Derivative of = Derivative::data);
 
-  // GELU of x + bias.
+  // GELU and ReLU of x + bias.
   TensorId gelu(const char* name, TensorId x, WeightId bias);
+  TensorId relu(const char* name, TensorId x, WeightId bias);
 
   // LayerNorm (with a shift) or RMSNorm of the rows of x.
   TensorId norm(const char* name, TensorId x, bool shift);
 
-  // residual + dropout(x + bias): dropout and residual add of a branch's output.
-  TensorId bias_dropout_add(const char* name, TensorId x, WeightId bias, TensorId residual, double dropout);
+  // cap * tanh(x / cap): two kernels around the tanh.
+  TensorId soft_cap(const char* name, TensorId x);
+
+  // a + b, to which both gradients are that of the sum.
+  TensorId sum(const char* name, TensorId a, TensorId b);
+
+  // residual + dropout(x + bias): dropout and residual add of a branch's output, or of two branches' that
+  // are added already, each with its bias.
+  TensorId bias_dropout_add(const char* name, TensorId x, std::array<WeightId, 2> biases, TensorId residual,
+                            double dropout);
 
   // Entry to and exit from a tensor-parallel region (Shoeybi et al. 2019; sequence parallel: Korthikanti et
   // al. 2022). Entry: nothing forward, all-reduce backward; or all-gather forward, reduce-scatter backward
   // plus the second all-gather of the input, between the two gradients of the next linear(). Exit:
-  // all-reduce forward, nothing backward; or reduce-scatter / all-gather.
-  TensorId enter_tensor_region(const char* name, TensorId x);
+  // all-reduce forward, nothing backward; or reduce-scatter / all-gather. `beside_gemm`: a linear() reads the
+  // result, and software may reduce its gradient beside that one's weight gradient.
+  TensorId enter_tensor_region(const char* name, TensorId x, bool beside_gemm = true);
   TensorId leave_tensor_region(const char* name, TensorId x);
+
+  // Under sequence parallel the weight gradient of the next linear() waits for its input to be gathered
+  // again. Where several read that input, it is the last of them that is built whose backward pass comes
+  // first.
+  std::optional<Op> hold_regather() { return std::exchange(regather_, std::nullopt); }
+  void regather_for_next(std::optional<Op> held) { regather_ = held; }
 
   void forward(const Op& op) { block_.forward.push_back(op); }
   void backward(const Op& op) { reversed_backward_.push_back(op); }  // op runs before all added so far

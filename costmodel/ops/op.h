@@ -40,8 +40,9 @@ struct Op {
   const char* name = "";
   Derivative derivative = Derivative::none;
   bool attention_core = false;  // redone by selective recompute
-  // gemm: (m, k) x (k, n). attention_*: `batch` products, as in the forward pass. flash_attention: m queries,
-  // n keys, heads of width k, `batch` samples times heads; both directions.
+  // gemm: (m, k) x (k, n). attention_*, grouped_gemm: `batch` products, attention_* as in the forward pass.
+  // flash_attention: m queries, n keys that each may see, heads of width k (of keys and values on average),
+  // `batch` samples times heads; both directions.
   int64_t m = 0, n = 0, k = 0;
   // adam: `batch` parameters.
   double batch = 1;
@@ -59,8 +60,8 @@ struct Op {
   bool causal = false;
   bool beside_gemm =
       false;  // collective that software may run beside the weight- or data-gradient GEMM before it
-  std::array<Operand, 5> reads = {};
-  std::array<Operand, 5> writes = {};
+  std::array<Operand, 6> reads = {};
+  std::array<Operand, 6> writes = {};
 };
 
 // A tensor that passes between ops, with its local shape.
@@ -96,6 +97,7 @@ struct Weight {
   InitialValue initial = InitialValue::random;
   // Each rank of the tensor group sees a part of the tokens, so its gradient is a part of the sum.
   bool partial_gradient = false;
+  double used_share = 1;  // of its elements, by one token: of the weights of experts, those it is sent to
 };
 
 // How much model state a rank holds of a block, or of several, before ZeRO.

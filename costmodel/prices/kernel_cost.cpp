@@ -117,6 +117,15 @@ Price KernelCost::gemm(const Op& op) const {
   return {price.seconds / device_.sustained_rate, origin_of_table(price.source)};
 }
 
+// The experts' products of one kind, in one kernel.
+Price KernelCost::grouped_gemm(const Op& op) const {
+  const GemmRate rate{peak_ * device_.gemm_efficiency * device_.sustained_rate, device_.gemm_depth_overhead,
+                      element_bytes_};
+  return {modelled_gemm_seconds(device_, rate, static_cast<double>(op.m), static_cast<double>(op.n),
+                                static_cast<double>(op.k), op.batch),
+          std::max(origin_of({&device_.gemm_depth_overhead}), origin_of_products(device_.gemm_efficiency))};
+}
+
 // Heads lie side by side, so that one whose width is no multiple of 16 bytes leaves the alignment that tensor
 // cores need, and the product runs on the other units.
 double KernelCost::batched_peak(const Op& op) const {
@@ -169,6 +178,8 @@ Price KernelCost::modelled(const Op& op) const {
   switch (op.kind) {
     case OpKind::gemm:
       return gemm(op);
+    case OpKind::grouped_gemm:
+      return grouped_gemm(op);
     case OpKind::attention_scores:
     case OpKind::attention_context:
       return attention_matmul(op);

@@ -45,6 +45,7 @@ class KernelCost {
   OpTable::Models models() const;
   Price modelled(const Op& op) const;
   Price gemm(const Op& op) const;
+  Price grouped_gemm(const Op& op) const;
   PriceOrigin origin_of_table(PriceSource source) const;
   PriceOrigin origin_of_products(const Constant& efficiency) const;
   Price attention_matmul(const Op& op) const;

@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "costmodel/base/input_error.h"
+#include "costmodel/io/models/model_fields.h"
 #include "costmodel/step/pipeline_schedule.h"
 #include "costmodel/step/schedule_check.h"
 
@@ -62,9 +63,24 @@ void check_supported(const Scenario& scenario, const Layout& layout, const std::
     throw InputError(scenario.path, 0, to_string(layout), *obstacle);
 }
 
+// Kernels are there for what the families' presets have.
+std::optional<std::string> missing_kernel(const ModelSpec& model) {
+  std::vector<FieldText> missing = texts_beyond_families(model);
+  std::string where = "the model";
+  for (const LayerKind& kind : model.kinds) {
+    if (!missing.empty()) break;
+    missing = texts_beyond_families(kind);
+    where = kind.name.empty() ? "its layers" : fmt::format("layer kind \"{}\"", kind.name);
+  }
+  if (missing.empty()) return std::nullopt;
+  return fmt::format("the executor has no kernels for {} = {} of {}", missing.front().key,
+                     missing.front().value, where);
+}
+
 }  // namespace
 
 std::optional<std::string> executor_obstacle(const Scenario& scenario, const Layout& layout) {
+  if (const auto obstacle = missing_kernel(scenario.model)) return obstacle;
   for (const LayerKind& kind : scenario.model.kinds) {
     if (kind.attention.kv_heads % layout.tensor == 0) continue;
     return fmt::format(

@@ -15,6 +15,7 @@ Attention read_attention(LaunchSettings& settings, int64_t hidden, bool biases) 
   attention.kv_heads = grouped || settings.has("num_query_groups") ? groups : attention.heads;
   attention.head_width = settings.size("kv_channels").value_or(hidden / attention.heads);
   attention.qkv_bias = settings.flag("add_qkv_bias").value_or(false) || biases;
+  attention.output_bias = biases;
   return attention;
 }
 
@@ -50,15 +51,16 @@ void read_megatron_model(LaunchSettings& settings, LaunchRequest& request) {
   const std::optional<int64_t> layers = settings.size("num_layers"), hidden = settings.size("hidden_size");
   if (!layers || !hidden) return;
   LayerKind layer;
-  layer.biases = !settings.flag("disable_bias_linear").value_or(false);
-  layer.biases = settings.flag("add_bias_linear").value_or(layer.biases);
-  layer.attention = read_attention(settings, *hidden, layer.biases);
+  bool biases = !settings.flag("disable_bias_linear").value_or(false);
+  biases = settings.flag("add_bias_linear").value_or(biases);
+  layer.attention = read_attention(settings, *hidden, biases);
   bool gated = settings.flag("swiglu").value_or(false);
   gated = settings.flag("gated_linear_unit").value_or(gated);
   // Megatron keeps the weights of a gated block at those of a plain one, in multiples of 64.
   const int64_t usual_width = gated ? *hidden * 8 / 3 / 64 * 64 : 4 * *hidden;
   layer.feed_forward = {.width = settings.size("ffn_hidden_size").value_or(usual_width),
-                        .activation = gated ? Activation::swiglu : Activation::gelu};
+                        .activation = gated ? Activation::swiglu : Activation::gelu,
+                        .bias = biases};
   layer.norm = read_norm(settings);
   const bool bert = settings.has("program") && settings.text("program")->find("bert") != std::string::npos;
   layer.attention.causal = !bert;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "costmodel/io/models/model_fields.h"
 #include "costmodel/io/profiles/profile_fields.h"
 #include "costmodel/names.h"
 
@@ -53,28 +54,40 @@ void add_hardware_lists(std::string& text, const HardwareProfile& hardware) {
   }
 }
 
+template <class Part>
+void add_beyond_families(std::string& text, std::string_view title, const Part& part) {
+  for (const FieldText& field : texts_beyond_families(part))
+    add_line(text, fmt::format("{}.{}", title, field.key), field.value);
+}
+
+void add_kind(std::string& text, const LayerKind& kind) {
+  add_line(text, "model.kind.heads", kind.attention.heads);
+  add_line(text, "model.kind.kv_heads", kind.attention.kv_heads);
+  add_line(text, "model.kind.head_width", kind.attention.head_width);
+  add_line(text, "model.kind.qkv_bias", kind.attention.qkv_bias);
+  add_line(text, "model.kind.causal", kind.attention.causal);
+  add_line(text, "model.kind.ffn", kind.feed_forward.width);
+  add_line(text, "model.kind.gated", kind.feed_forward.gated());
+  add_line(text, "model.kind.norm", to_string(kind.norm));
+  add_line(text, "model.kind.biases", kind.attention.output_bias);
+  if (kind.feed_forward.bias != kind.attention.output_bias)
+    add_line(text, "model.kind.ffn_bias", kind.feed_forward.bias);
+  add_beyond_families(text, "model.kind", kind);
+}
+
 void add_model(std::string& text, const ModelSpec& model) {
   for (const LayerRun& run : model.runs)
     add_line(text, "model.run", fmt::format("{} {}", run.kind, run.count));
-  for (const LayerKind& kind : model.kinds) {
-    add_line(text, "model.kind.heads", kind.attention.heads);
-    add_line(text, "model.kind.kv_heads", kind.attention.kv_heads);
-    add_line(text, "model.kind.head_width", kind.attention.head_width);
-    add_line(text, "model.kind.qkv_bias", kind.attention.qkv_bias);
-    add_line(text, "model.kind.causal", kind.attention.causal);
-    add_line(text, "model.kind.ffn", kind.feed_forward.width);
-    add_line(text, "model.kind.gated", kind.feed_forward.gated());
-    add_line(text, "model.kind.norm", kind.norm == NormKind::rms ? "rms" : "layer");
-    add_line(text, "model.kind.biases", kind.biases);
-  }
+  for (const LayerKind& kind : model.kinds) add_kind(text, kind);
   add_line(text, "model.hidden", model.hidden);
   add_line(text, "model.vocab", model.vocab);
-  add_line(text, "model.positions", model.positions == Positions::rotary ? "rotary" : "learned");
+  add_line(text, "model.positions", to_string(model.positions));
   add_line(text, "model.max_positions", model.max_positions);
-  add_line(text, "model.final_norm", model.final_norm == NormKind::rms ? "rms" : "layer");
-  add_line(text, "model.task", model.task == TrainingTask::masked_tokens ? "masked_tokens" : "next_token");
+  add_line(text, "model.final_norm", to_string(model.final_norm));
+  add_line(text, "model.task", to_string(model.task));
   add_line(text, "model.tied_embeddings", model.tied_embeddings);
   add_line(text, "model.dropout", model.dropout);
+  add_beyond_families(text, "model", model);
 }
 
 void add_job(std::string& text, const Scenario& scenario) {

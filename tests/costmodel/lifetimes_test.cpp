@@ -7,6 +7,7 @@
 
 #include "costmodel/model/family.h"
 #include "costmodel/ops/blocks.h"
+#include "tests/costmodel/layer_kinds.h"
 
 namespace paraplan {
 namespace {
@@ -43,7 +44,7 @@ Block tiny_block() {
   block.tensors[b].attention_core = true;
   block.weights = {{.name = "w"}};
   block.input = x, block.output = y;
-  const auto op = [](const char* name, std::array<Operand, 5> reads, std::array<Operand, 5> writes) {
+  const auto op = [](const char* name, std::array<Operand, 6> reads, std::array<Operand, 6> writes) {
     Op made{.kind = OpKind::gelu, .name = name};
     made.reads = reads, made.writes = writes;
     return made;
@@ -219,25 +220,31 @@ std::vector<BlockShape> shapes() {
   return all;
 }
 
+void add_variants(std::vector<Variant>& all, const std::string& of, const ModelSpec& model) {
+  int f = 0;
+  for (const Fusion& fusion : fusions()) {
+    ++f;
+    for (const BlockShape& shape : shapes()) {
+      const std::string name = of + " dropout " + std::to_string(model.dropout) + " fusion " +
+                               std::to_string(f) + " tensor " + std::to_string(shape.tensor) + " context " +
+                               std::to_string(shape.context) + (shape.sequence_parallel ? " sp " : " ");
+      all.push_back({name + "layer", layer_of(model, fusion, shape)});
+      all.push_back({name + "embedding", embedding_block(model, fusion, shape)});
+      all.push_back({name + "head", head_block(model, fusion, shape, false)});
+    }
+  }
+}
+
 std::vector<Variant> variants() {
   std::vector<Variant> all;
-  for (const Family family : {Family::gpt, Family::bert, Family::llama})
-    for (const double dropout : {0.0, 0.1}) {
-      const ModelSpec model = model_of(family, dropout);
-      int f = 0;
-      for (const Fusion& fusion : fusions()) {
-        ++f;
-        for (const BlockShape& shape : shapes()) {
-          const std::string name = std::to_string(static_cast<int>(family)) + " dropout " +
-                                   std::to_string(dropout) + " fusion " + std::to_string(f) + " tensor " +
-                                   std::to_string(shape.tensor) + " context " +
-                                   std::to_string(shape.context) + (shape.sequence_parallel ? " sp " : " ");
-          all.push_back({name + "layer", layer_of(model, fusion, shape)});
-          all.push_back({name + "embedding", embedding_block(model, fusion, shape)});
-          all.push_back({name + "head", head_block(model, fusion, shape, false)});
-        }
-      }
+  for (const double dropout : {0.0, 0.1}) {
+    for (const Family family : {Family::gpt, Family::bert, Family::llama})
+      add_variants(all, std::to_string(static_cast<int>(family)), model_of(family, dropout));
+    for (auto [name, model] : small_models()) {
+      model.dropout = dropout;
+      add_variants(all, name, model);
     }
+  }
   return all;
 }
 

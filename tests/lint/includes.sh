@@ -2,7 +2,7 @@
 # Usage: includes.sh ROOT. Holds every #include to the rule of its folder:
 #   costmodel     standard library, fmt, and of costmodel/ the own room and those below it:
 #                 base < model, profile < ops < step < prices < time, memory < costmodel itself
-#   costmodel/io  the same, all of costmodel/, and toml++; launch/: yaml-cpp instead
+#   costmodel/io  the same, all of costmodel/, and toml++; launch/: yaml-cpp, huggingface/: the JSON library instead
 #   planner       costmodel/ and planner/ of the project, any library but those that parse input (toml++, CLI11)
 #   kernels       standard library, fmt, Eigen, the BLAS's C interface, POSIX's loader, kernels/
 #   kernels/cuda  the same, the number of the process, CUDA's libraries and cuDNN; kernels/cuda/emulation: CUDA's headers, Boost.Context
@@ -18,6 +18,7 @@ allowed() {  # FILE: a regular expression for what it may include
   local standard='<[a-z_]+>' fmt='<fmt/[a-z]+\.h>'
   local posix='<(unistd|fcntl|sys/[a-z]+)\.h>' executor='"(costmodel|kernels|executor)/.+"'
   case $1 in
+    costmodel/io/huggingface/*) echo "$standard|$fmt|<nlohmann/json\.hpp>|\"costmodel/.+\"" ;;
     costmodel/io/launch/*) echo "$standard|$fmt|<yaml-cpp/yaml\.h>|\"costmodel/.+\"" ;;
     costmodel/io/*) echo "$standard|$fmt|<toml\+\+/toml\.h>|\"costmodel/.+\"" ;;
     costmodel/base/*) echo "$standard|$fmt|\"costmodel/base/.+\"" ;;

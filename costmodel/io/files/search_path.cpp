@@ -36,16 +36,24 @@ std::vector<const char*> subfolders(NamedFile kind) {
   return {"scenarios"};
 }
 
-bool is_path(const std::string& name) {
-  return name.ends_with(".toml") || name.ends_with(".json");
+bool is_path(NamedFile kind, const std::string& name) {
+  const bool folder = kind == NamedFile::model && name.find('/') != std::string::npos;
+  return name.ends_with(".toml") || name.ends_with(".json") || folder;
+}
+
+// What a path names: of a folder, the Hugging Face configuration in it.
+fs::path typed(const fs::path& folder, const std::string& name) {
+  const fs::path path = folder / name;
+  std::error_code ignored;  // what cannot be looked at is no folder
+  return fs::is_directory(path, ignored) ? path / "config.json" : path;
 }
 
 std::vector<fs::path> places(const std::vector<std::string>& folders, NamedFile kind,
                              const std::string& name) {
   if (folders.empty()) return {};
   std::vector<fs::path> files;
-  if (is_path(name) || kind == NamedFile::measured) files.push_back(fs::path(folders.front()) / name);
-  if (is_path(name)) return files;
+  if (is_path(kind, name) || kind == NamedFile::measured) files.push_back(typed(folders.front(), name));
+  if (is_path(kind, name)) return files;
   const std::string file = kind == NamedFile::measured ? name : name + ".toml";
   for (const fs::path folder : folders) {
     for (const char* sub : subfolders(kind)) files.push_back(folder / sub / file);
@@ -87,10 +95,10 @@ std::vector<std::string> names_in(const std::vector<std::string>& folders, const
 std::string missing_text(const std::vector<std::string>& folders, NamedFile kind, const std::string& name,
                          const std::vector<fs::path>& files) {
   if (files.empty()) return "the scenario is from no file, so there is no folder to look in";
-  const bool by_path = is_path(name) || kind == NamedFile::measured;
+  const bool by_path = is_path(kind, name) || kind == NamedFile::measured;
   const fs::path wanted = files.front().filename();
   const std::string stem = fs::path(name).stem().string();
-  if (is_path(name) && std::ranges::any_of(places(folders, kind, stem), file_exists))
+  if (is_path(kind, name) && std::ranges::any_of(places(folders, kind, stem), file_exists))
     return fmt::format("there is no {}{}", files.front().string(), did_you_mean({stem}));
   const std::vector<std::string> looked_in = folders_of(files);
   if (looked_in.empty()) {

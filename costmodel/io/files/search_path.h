@@ -12,9 +12,10 @@ namespace paraplan {
 //   host      profiles/hosts/NAME.toml
 //   network   profiles/networks/NAME.toml
 //   software  profiles/software/NAME.toml
-// A name that ends in ".toml" is a path from the scenario's own folder instead; so is one in ".json", to be
-// refused for what it is. Measured rows are always a path, from the scenario's own folder or from a folder
-// `scenarios` of the search path.
+// A name that ends in ".toml" or ".json" is a path from the scenario's own folder instead; so is a model with
+// a
+// "/", which may be a folder with a config.json. Measured rows are always a path, from the scenario's own
+// folder or from a folder `scenarios` of the search path.
 enum class NamedFile { model, hardware, host, network, software, measured };
 
 // The search path of a scenario, nearest first: its own folder as it was typed, every folder above it, then

@@ -38,16 +38,6 @@ constexpr UsualRange usual(double min, double max) {
 }
 constexpr UsualRange kNoneShipped{};
 
-template <class E>
-WordField word_field(std::string key, E& value, bool optional = false) {
-  const auto set = [&value](const std::string& text) {
-    const std::optional<E> parsed = from_string<E>(text);
-    if (parsed) value = *parsed;
-    return parsed.has_value();
-  };
-  return {std::move(key), [&value] { return std::string(to_string(value)); }, set, name_list<E>(), optional};
-}
-
 // A CPU's cores, which launch for themselves, are of another order of magnitude than a GPU.
 UsualRange by_kind(const Device& device, UsualRange gpu, UsualRange cpu) {
   return device.asynchronous_launch ? gpu : cpu;

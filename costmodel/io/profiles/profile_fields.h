@@ -1,12 +1,12 @@
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "costmodel/io/text/range.h"
+#include "costmodel/io/text/word_field.h"
 #include "costmodel/profile/hardware_profile.h"
 #include "costmodel/profile/host_profile.h"
 #include "costmodel/profile/software_profile.h"
@@ -38,15 +38,6 @@ struct ConstantField {
 struct FlagField {
   std::string key;
   bool* flag;
-};
-
-// One choice of a profile file; always required.
-struct WordField {
-  std::string key;
-  std::function<std::string()> get;
-  std::function<bool(const std::string&)> set;  // false: not one of `words`
-  std::vector<std::string> words;
-  bool optional = false;  // absent: the value that the profile has already
 };
 
 // The one description of a profile format: the reader, the writer and the calibration all follow it. Holds

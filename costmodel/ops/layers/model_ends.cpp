@@ -148,6 +148,8 @@ Block embedding_block(const ModelSpec& model, const Fusion& fusion, const BlockS
     add_embedding(b, OpKind::position_embedding, "embedding.position", positions(model, shape.seq_length), x);
   if (model.task == TrainingTask::masked_tokens)
     add_embedding(b, OpKind::segment_embedding, "embedding.segment", 2, x);
+  if (model.embedding_norm != NormKind::none)
+    x = b.norm("embedding.norm", x, model.embedding_norm == NormKind::layer);
   if (model.dropout > 0) {
     const TensorId kept = b.rows_of(x, "embedding.dropout", model.hidden, b.mask_type());
     const double bytes = 2 * e + static_cast<double>(b.mask_bytes());
@@ -193,7 +195,8 @@ Block head_block(const ModelSpec& model, const Fusion& fusion, const BlockShape&
   const bool masked = model.task == TrainingTask::masked_tokens;
   BlockBuilder b(fusion, shape);
   TensorId x = b.input("head.input", model.hidden);
-  x = b.norm("head.final_norm", x, model.final_norm == NormKind::layer);
+  if (model.final_norm != NormKind::none)
+    x = b.norm("head.final_norm", x, model.final_norm == NormKind::layer);
   if (masked) x = bert_heads(b, model, shape, x);
   x = b.enter_tensor_region("head.input", x);
   // A tied weight is counted once, with the embedding, unless the two live on different stages.
@@ -210,7 +213,7 @@ Block head_block(const ModelSpec& model, const Fusion& fusion, const BlockShape&
   // BERT's sentence labels stand behind the tokens' targets.
   const TensorId targets =
       b.tensor("head.targets", shape.tokens() + (masked ? shape.micro_batch : 0), 1, DataType::int64);
-  loss(b, fusion, shape, logits, targets);
+  loss(b, fusion, shape, model.logit_soft_cap > 0 ? b.soft_cap("head.soft_cap", logits) : logits, targets);
   Block block = b.finish();
   block.targets = targets;
   return block;

@@ -78,7 +78,7 @@ std::string provider_arguments(const Launch& launch) {
       "        normalization=\"{}\",\n        gated_linear_unit={},\n        "
       "activation_func=F.{},\n        add_bias_linear={},\n        add_qkv_bias={},\n",
       layer.norm == NormKind::rms ? "RMSNorm" : "LayerNorm", python(gated), gated ? "silu" : "gelu",
-      python(layer.biases), python(layer.attention.qkv_bias && !layer.biases));
+      python(layer.feed_forward.bias), python(layer.attention.qkv_bias && !layer.feed_forward.bias));
   return text;
 }
 

@@ -30,7 +30,8 @@ void expect_kind(const char* folder, const char* extension, FileKind kind) {
     if (read_text_file(entry.path()).starts_with("base = ")) continue;  // it may have few keys of its own
     ++files;
     EXPECT_EQ(file_kind(entry.path()), kind) << entry.path();
-    EXPECT_EQ(is_written_as(kind, entry.path()), is_profile(kind)) << entry.path();
+    const bool imported = read_text_file(entry.path()).find("[[kind]]") != std::string::npos;
+    EXPECT_EQ(is_written_as(kind, entry.path()), is_profile(kind) || imported) << entry.path();
   }
   EXPECT_GT(files, 0) << folder;
 }

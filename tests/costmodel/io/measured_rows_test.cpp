@@ -46,6 +46,18 @@ TEST_F(MeasuredRows, AbsentColumnsAndEmptyCellsTakeTheScenarioAndTheDefaults) {
   EXPECT_EQ(row.oom, std::nullopt);
 }
 
+TEST_F(MeasuredRows, LayersOfSeveralKindsHaveAnOrderOfTheirOwn) {
+  const std::string kind = "attention = { heads = 16, head_width = 64 }\nfeed_forward = { width = 4096 }\n";
+  tree_.write("jobs/models/mixed.toml",
+              "layers = 24\nhidden = 1024\nvocab = 50257\n[[kind]]\nname = \"a\"\n" + kind +
+                  "[[kind]]\nname = \"b\"\nnorm = \"rms\"\n" + kind +
+                  "[[pattern]]\nkind = \"a\"\n[[pattern]]\nkind = \"b\"\n");
+  EXPECT_EQ(row_error("\tmodel\tlayers", "x\t4\t2\t1\t8\t0.25\tmixed\t12"),
+            "rows.tsv:2: layers: must be 24: model \"mixed\" has several kinds of layers, in an order "
+            "of their own; "
+            "is 12");
+}
+
 TEST_F(MeasuredRows, ReadsEveryColumn) {
   tree_.write("jobs/models/big.toml", model_text(""));
   tree_.write("profiles/hardware/v100.toml",

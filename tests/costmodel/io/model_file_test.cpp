@@ -43,8 +43,9 @@ TEST_F(ModelFile, FillsInTheDefaultsOfGpt) {
   EXPECT_EQ(model.name, "m");
   EXPECT_EQ(model.layers(), 24);
   ASSERT_EQ(model.kinds.size(), 1U);
-  const LayerKind expected{.attention = {.heads = 16, .kv_heads = 16, .head_width = 64, .qkv_bias = true},
-                           .feed_forward = {.width = 4096}};
+  const LayerKind expected{
+      .attention = {.heads = 16, .kv_heads = 16, .head_width = 64, .qkv_bias = true, .output_bias = true},
+      .feed_forward = {.width = 4096, .bias = true}};
   EXPECT_EQ(model.kinds[0], expected);
   EXPECT_EQ(model.max_positions, 0);
   EXPECT_TRUE(model.tied_embeddings);
@@ -55,8 +56,7 @@ TEST_F(ModelFile, FillsInTheDefaultsOfLlama) {
   const ModelSpec model = load(std::string(kLlama) + "qkv_bias = true\n");
   const LayerKind expected{.attention = {.heads = 64, .kv_heads = 8, .head_width = 128, .qkv_bias = true},
                            .feed_forward = {.width = 28672, .activation = Activation::swiglu},
-                           .norm = NormKind::rms,
-                           .biases = false};
+                           .norm = NormKind::rms};
   EXPECT_EQ(model.kinds.at(0), expected);
   EXPECT_EQ(model.positions, Positions::rotary);
   EXPECT_FALSE(model.tied_embeddings);
@@ -179,7 +179,8 @@ TEST_F(ModelFile, ReportsFilesThatCannotBeRead) {
   EXPECT_EQ(folder_.error_of([&] { load_model(folder_.path() / "none.toml"); }),
             "none.toml: cannot be read: No such file or directory");
   folder_.write("sub/x", "");
-  EXPECT_EQ(folder_.error_of([&] { load_model(folder_.path() / "sub"); }), "sub: is a folder, not a file");
+  EXPECT_EQ(folder_.error_of([&] { load_model(folder_.path() / "sub"); }),
+            "sub: is a folder without a config.json; a model's folder has one");
 }
 
 }  // namespace

@@ -160,12 +160,16 @@ TEST_F(ScenarioFile, SuggestsANameForAPathThatIsNotThere) {
             "jobs/a.toml:1: model: there is no jobs/none/gpt.toml; did you mean \"gpt\"?");
 }
 
-TEST_F(ScenarioFile, ReadsNoJson) {
-  tree_.write("jobs/config.json", "{\n  \"model_type\": \"llama\",\n  \"hidden_size\": 4096\n}\n");
-  EXPECT_EQ(
-      error_of("\"gpt\"", "\"config.json\""),
-      "jobs/config.json: is JSON, which is not read; a model is needed here; a model is TOML with family, "
-      "layers, hidden, heads and vocab");
+TEST_F(ScenarioFile, TakesAHuggingFaceConfigurationOrItsFolder) {
+  const std::string config = R"({"model_type": "llama", "hidden_size": 1024, "intermediate_size": 4096,
+    "num_attention_heads": 16, "num_hidden_layers": 24, "vocab_size": 32000})";
+  tree_.write("jobs/tiny/config.json", config);
+  for (const char* name : {"\"tiny/config.json\"", "\"./tiny\"", "\"tiny/\""}) {
+    const auto file = tree_.write("jobs/a.toml", replaced(scenario_text(), "\"gpt\"", name));
+    EXPECT_EQ(load_scenario(file).model.layers(), 24) << name;
+  }
+  EXPECT_EQ(error_of("\"gpt\"", "\"./other\""),
+            "jobs/a.toml:1: model: there is no other in jobs/.; there is: models, tiny");
 }
 
 TEST_F(ScenarioFile, ListsEveryFolderThatANameWasLookedForIn) {
