@@ -14,14 +14,6 @@ namespace {
 
 constexpr double kSecondsPerHour = 3600;
 
-// What the passes of a layout do.
-struct LayoutPasses {
-  Layout layout;  // of passes
-  StepPlan plan;
-  PassMemory memory;
-  std::vector<double> ends, earliest_ends;  // of the stages; empty until asked for
-};
-
 }  // namespace
 
 struct CostModel::State {
@@ -32,6 +24,14 @@ struct CostModel::State {
   TailPricer tails;
   PipelineReplay replay;
   MomentsMemo moments;
+
+  // What the passes of a layout do.
+  struct LayoutPasses {
+    Layout layout;  // of passes
+    StepPlan plan;
+    PassMemory memory;
+    std::vector<double> ends, earliest_ends;  // of the stages; empty until asked for
+  };
   std::optional<LayoutPasses> last;
 
   enum class Effort { bound, full };
@@ -45,7 +45,7 @@ struct CostModel::State {
 };
 
 // Neighbours in the order of layouts often differ in settings only that leave the passes alone.
-LayoutPasses& CostModel::State::passes_of(const Layout& layout) {
+CostModel::State::LayoutPasses& CostModel::State::passes_of(const Layout& layout) {
   Layout own = layout_of_passes(scenario.software, layout);
   if (last && last->layout == own) return *last;
   StepPlan plan = planner.plan(own);
@@ -163,14 +163,14 @@ PredictionResult CostModel::bound(const Layout& layout) {
 }
 
 Timeline CostModel::timeline(const Layout& layout) {
-  LayoutPasses& passes = state_->passes_of(layout);
+  State::LayoutPasses& passes = state_->passes_of(layout);
   const StepTime time = state_->step_time(passes, layout);
   const LayoutMemory memory(state_->scenario, layout, passes.plan, passes.memory);
   return build_timeline(passes.plan, time, memory);
 }
 
 std::vector<std::vector<OpTime>> CostModel::op_times(const Layout& layout) {
-  LayoutPasses& passes = state_->passes_of(layout);
+  State::LayoutPasses& passes = state_->passes_of(layout);
   const StepTime time = state_->step_time(passes, layout);
   return paraplan::op_times(state_->scenario, state_->planner, passes.plan, time, layout);
 }
