@@ -8,6 +8,9 @@
 
 namespace paraplan {
 
+// Why a configuration is refused that has layers of another form than its architecture usually has.
+inline constexpr const char* kNotSupported = "this variant is not supported";
+
 // What a configuration describes: all but the layers, and each layer.
 struct Imported {
   ModelSpec model = {};

@@ -8,8 +8,6 @@
 namespace paraplan {
 namespace {
 
-constexpr const char* kNotSupported = "this variant is not supported";
-
 // An expert's groups, from which a token takes the best few.
 void set_groups(ConfigReader& c, Experts& experts) {
   experts.groups = c.size("n_group", 1);

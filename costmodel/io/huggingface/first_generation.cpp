@@ -6,8 +6,6 @@
 namespace paraplan {
 namespace {
 
-constexpr const char* kNotSupported = "this variant is not supported";
-
 struct Sizes {
   int64_t layers = 0, heads = 0, width = 0;
 };

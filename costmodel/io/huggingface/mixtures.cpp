@@ -8,8 +8,6 @@
 namespace paraplan {
 namespace {
 
-constexpr const char* kNotSupported = "this variant is not supported";
-
 int64_t layers_of(const Imported& imported) {
   return static_cast<int64_t>(imported.layers.size());
 }

@@ -25,13 +25,7 @@ bool choice(const TsvTable& table, const TsvTable::Row& row, const std::string& 
   return word == yes;
 }
 
-int64_t size_of(const TsvTable& table, const TsvTable::Row& row, const std::string& column) {
-  const std::optional<int64_t> size = table.positive_integer(row, column);
-  if (!size) table.fail(row, column, "must be an integer from 1 to 2^40, is empty");
-  return *size;
-}
-
-AttentionSample sample_of(const TsvTable& table, const TsvTable::Row& row) {
+AttentionSample attention_sample(const TsvTable& table, const TsvTable::Row& row) {
   AttentionSample sample;
   const std::string word = table.cell(row, "kernel");
   const std::optional<AttentionKernel> kernel = from_string<AttentionKernel>(word);
@@ -42,9 +36,9 @@ AttentionSample sample_of(const TsvTable& table, const TsvTable::Row& row) {
   sample.kernel = *kernel;
   sample.backward = choice(table, row, "pass", "forward", "backward");
   sample.causal = choice(table, row, "causal", "0", "1");
-  sample.heads = size_of(table, row, "heads");
-  sample.width = size_of(table, row, "width");
-  sample.seq_length = size_of(table, row, "seq_length");
+  sample.heads = table.needed_integer(row, "heads");
+  sample.width = table.needed_integer(row, "width");
+  sample.seq_length = table.needed_integer(row, "seq_length");
   const std::optional<double> seconds = table.positive_number(row, "seconds");
   if (!seconds) table.fail(row, "seconds", "must be a number above 0, is empty");
   sample.seconds = *seconds;
@@ -58,7 +52,7 @@ AttentionSample sample_of(const TsvTable& table, const TsvTable::Row& row) {
 std::vector<AttentionSample> load_attention_samples(const std::filesystem::path& file) {
   const TsvTable table = TsvTable::load(file, sample_columns(), sample_columns());
   std::vector<AttentionSample> samples;
-  for (const TsvTable::Row& row : table.rows) samples.push_back(sample_of(table, row));
+  for (const TsvTable::Row& row : table.rows) samples.push_back(attention_sample(table, row));
   return samples;
 }
 

@@ -9,12 +9,6 @@
 namespace paraplan {
 namespace {
 
-int64_t size_of(const TsvTable& table, const TsvTable::Row& row, const std::string& column) {
-  const std::optional<int64_t> size = table.positive_integer(row, column);
-  if (!size) table.fail(row, column, "must be an integer from 1 to 2^40, is empty");
-  return *size;
-}
-
 GemmSample sample_of(const TsvTable& table, const TsvTable::Row& row) {
   GemmSample sample;
   const std::string word = table.cell(row, "precision");
@@ -24,9 +18,9 @@ GemmSample sample_of(const TsvTable& table, const TsvTable::Row& row) {
                fmt::format("\"{}\" is none of {}", word, comma_separated(name_list<Precision>())));
   }
   sample.precision = *precision;
-  sample.m = size_of(table, row, "m");
-  sample.n = size_of(table, row, "n");
-  sample.k = size_of(table, row, "k");
+  sample.m = table.needed_integer(row, "m");
+  sample.n = table.needed_integer(row, "n");
+  sample.k = table.needed_integer(row, "k");
   sample.batch = table.positive_integer(row, "batch").value_or(1);
   const std::optional<double> seconds = table.positive_number(row, "seconds");
   if (!seconds) table.fail(row, "seconds", "must be a number above 0, is empty");

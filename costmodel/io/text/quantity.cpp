@@ -12,8 +12,8 @@ struct Unit {
   double factor;
 };
 
-constexpr Unit kTimes[] = {{"ms", 1e-3}, {"min", 60}, {"s", 1}, {"h", 3600}, {"d", 86400}};
-constexpr Unit kCounts[] = {{"K", 1e3}, {"M", 1e6}, {"B", 1e9}, {"T", 1e12}};
+constexpr Unit kTimeUnits[] = {{"ms", 1e-3}, {"min", 60}, {"s", 1}, {"h", 3600}, {"d", 86400}};
+constexpr Unit kCountUnits[] = {{"K", 1e3}, {"M", 1e6}, {"B", 1e9}, {"T", 1e12}};
 
 std::optional<double> above_zero(std::string_view text, double factor) {
   const std::optional<double> number = parse_number(trimmed(text));
@@ -32,11 +32,11 @@ std::optional<double> with_unit(std::string_view text, const Unit (&units)[N]) {
 }  // namespace
 
 std::optional<double> parse_duration(std::string_view text) {
-  return with_unit(text, kTimes);
+  return with_unit(text, kTimeUnits);
 }
 
 std::optional<double> parse_count(std::string_view text) {
-  return with_unit(text, kCounts);
+  return with_unit(text, kCountUnits);
 }
 
 }  // namespace paraplan

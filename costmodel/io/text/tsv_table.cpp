@@ -97,6 +97,12 @@ std::optional<int64_t> TsvTable::positive_integer(const Row& row, const std::str
   return value;
 }
 
+int64_t TsvTable::needed_integer(const Row& row, const std::string& column) const {
+  const std::optional<int64_t> value = positive_integer(row, column);
+  if (!value) fail(row, column, "must be an integer from 1 to 2^40, is empty");
+  return *value;
+}
+
 std::optional<double> TsvTable::positive_number(const Row& row, const std::string& column) const {
   const std::string text = cell(row, column);
   if (text.empty()) return std::nullopt;

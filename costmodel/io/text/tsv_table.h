@@ -30,6 +30,8 @@ struct TsvTable {
   // Cells as numbers; empty as above. Throw InputError for anything else than a finite positive number.
   std::optional<int64_t> positive_integer(const Row& row, const std::string& column) const;
   std::optional<double> positive_number(const Row& row, const std::string& column) const;
+  // The same for a cell that must not be empty.
+  int64_t needed_integer(const Row& row, const std::string& column) const;
 
   // Throws InputError at the row's line; `column` may be empty.
   [[noreturn]] void fail(const Row& row, const std::string& column, const std::string& message) const;
